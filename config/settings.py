@@ -1,0 +1,267 @@
+"""Settings. Development and production differ by environment variables only; all of them are in .env.example."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.prefix = ""
+if not env.bool("PROMPTER_TEST", default=False) and (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env", overwrite=False)
+
+TESTING = env.bool("PROMPTER_TEST", default=False)
+LOCAL_DIR = Path(env.str("PROMPTER_LOCAL", default="") or BASE_DIR / ".local")
+
+# Without DATABASE_URL this is a private installation on one machine: services are embedded and the site is on loopback.
+DATABASE_URL = env.str("DATABASE_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="")
+EMBEDDED = not DATABASE_URL
+
+if not (DATABASE_URL and REDIS_URL):
+    from config import embedded
+
+    _services = embedded.ensure(postgres=not DATABASE_URL, redis=not REDIS_URL)
+    DATABASE_URL = DATABASE_URL or _services.database_url
+    REDIS_URL = REDIS_URL or _services.redis_url
+
+
+def _secret_key() -> str:
+    given = env.str("SECRET_KEY", default="")
+    if given:
+        return given
+    if not EMBEDDED:
+        raise ImproperlyConfigured("SECRET_KEY is not set. Set it to a long random text; it signs sessions and links.")
+    path = LOCAL_DIR / "secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+SECRET_KEY = _secret_key()
+# Encrypts provider keys at rest; the secret key where it is not set.
+ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[]) or [SECRET_KEY]
+
+DEBUG = env.bool("DEBUG", default=False)
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if EMBEDDED else "")
+if not SITE_URL.startswith(("http://", "https://")) or not urlsplit(SITE_URL).hostname:
+    raise ImproperlyConfigured("SITE_URL must be the address people use, as in https://prompter.example.com")
+SITE_HTTPS = SITE_URL.startswith("https://")
+_SITE_HOST = urlsplit(SITE_URL).hostname or ""
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or (
+    ["localhost", "127.0.0.1", "[::1]", _SITE_HOST] if EMBEDDED else [_SITE_HOST]
+)
+CSRF_TRUSTED_ORIGINS = [f"{urlsplit(SITE_URL).scheme}://{urlsplit(SITE_URL).netloc}"]
+
+INSTALLED_APPS = [
+    "orgs.apps.OperatorsConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "drf_spectacular",
+    "allauth",
+    "allauth.account",
+    "anymail",
+    "csp",
+    "django_celery_beat",
+    "django_htmx",
+    "accounts",
+    "orgs",
+    "billing",
+    "prompts",
+    "scans",
+    "knowledge",
+    "config",
+]
+if TESTING:
+    INSTALLED_APPS.append("zeal")
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["orgs.templatetags.ui"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "prompts.shell.shell",
+            ],
+        },
+    }
+]
+
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
+if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must be a Postgres address, as in postgres://user:password@host:5432/name")
+DATABASE_POOL = env.bool("DATABASE_POOL", default=not TESTING)
+DATABASES["default"].setdefault("OPTIONS", {})
+if DATABASE_POOL:
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=16),
+        "timeout": 10,
+    }
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = not DATABASE_POOL
+DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = "template1"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Prompter <prompter@localhost>")
+ANYMAIL = {"POSTMARK_SERVER_TOKEN": env.str("POSTMARK_SERVER_TOKEN", default="")}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = LOCAL_DIR / "static" if EMBEDDED else BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG or TESTING
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG or TESTING
+WHITENOISE_AUTOREFRESH = False
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SITE_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if SITE_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SITE_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+if env.bool("TRUST_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Prompter", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+
+# Providers. Keys are for every organization that has none of its own; unset means that a provider is not offered.
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
+ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
+GOOGLE_API_KEY = env.str("GOOGLE_API_KEY", default="")
+PERPLEXITY_API_KEY = env.str("PERPLEXITY_API_KEY", default="")
+# Root of a provider simulator; while it is set, providers without a key are simulated and labelled so.
+SIMULATOR_URL = env.str("SIMULATOR_URL", default="")
+# JSON list of OpenAI-compatible servers: [{"name": "local", "base_url": "...", "model": "...", "api_key": "..."}]
+OPENAI_COMPATIBLE: list[dict[str, str]] = env.json("OPENAI_COMPATIBLE", default=[])
+LLM_REQUESTS_PER_MINUTE: dict[str, int] = {
+    "openai": env.int("OPENAI_REQUESTS_PER_MINUTE", default=5_000),
+    "google": env.int("GOOGLE_REQUESTS_PER_MINUTE", default=10),
+    "anthropic": env.int("ANTHROPIC_REQUESTS_PER_MINUTE", default=50),
+    "perplexity": env.int("PERPLEXITY_REQUESTS_PER_MINUTE", default=50),
+    "compatible": env.int("COMPATIBLE_REQUESTS_PER_MINUTE", default=600),
+    "simulated": env.int("SIMULATED_REQUESTS_PER_MINUTE", default=6_000),
+}
+LLM_TOKENS_PER_MINUTE: dict[str, int] = {
+    "openai": env.int("OPENAI_TOKENS_PER_MINUTE", default=2_000_000),
+    "google": env.int("GOOGLE_TOKENS_PER_MINUTE", default=250_000),
+    "anthropic": env.int("ANTHROPIC_TOKENS_PER_MINUTE", default=450_000),
+    "perplexity": env.int("PERPLEXITY_TOKENS_PER_MINUTE", default=500_000),
+    "compatible": env.int("COMPATIBLE_TOKENS_PER_MINUTE", default=2_000_000),
+    "simulated": env.int("SIMULATED_TOKENS_PER_MINUTE", default=40_000_000),
+}
+# Answers an organization may ask for in a calendar month; 0 means no limit.
+MONTHLY_ANSWERS = env.int("MONTHLY_ANSWERS", default=0)
+SCAN_LEASE_SECONDS = env.int("SCAN_LEASE_SECONDS", default=180)
+
+CELERY_BROKER_URL = REDIS_URL
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if TESTING else "INFO")},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "google_genai": {"level": "WARNING"},
+        "prompter.scope": {"level": "WARNING"},
+    },
+}

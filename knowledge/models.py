@@ -1,0 +1,1 @@
+"""Knowledge pages: models come with the app's first screens."""

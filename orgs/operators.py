@@ -1,0 +1,30 @@
+"""Django admin for operators: every page opens all organizations, on purpose and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponseBase
+
+from orgs.scoping import all_orgs_scope
+
+
+class OperatorsSite(AdminSite):
+    site_header = site_title = "Prompter operators"
+    index_title = "Operators"
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., HttpResponseBase]:
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(view)
+        def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            with all_orgs_scope(f"admin {request.path} by user {request.user.pk}"):
+                response = inner(request, *args, **kwargs)
+                if hasattr(response, "render") and not response.is_rendered:
+                    response.render()  # a TemplateResponse would render after the scope has closed
+                return response
+
+        return opened

@@ -1,0 +1,125 @@
+"""The tenant scope: a manager that refuses unscoped queries, and the database setting that row-level security reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import connection, models, transaction
+
+if TYPE_CHECKING:
+    from orgs.models import Organization
+
+logger = logging.getLogger("prompter.scope")
+
+M = TypeVar("M", bound=models.Model)
+
+
+class UnscopedQuery(RuntimeError):
+    """A tenant table was queried without naming its organization."""
+
+
+class OrgManager(models.Manager[M]):
+    """Refuses everything but `for_org`."""
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        raise UnscopedQuery(f"{self.model.__name__}.objects needs .for_org(org)")
+
+    def for_org(self, org: Organization | int) -> models.QuerySet[M]:
+        org_id = org if isinstance(org, int) else org.pk
+        return super().get_queryset().filter(org_id=org_id)
+
+
+class OrgForeignKey(models.ForeignKey):
+    """A reference inside one organization. The database holds it by a composite key `(org_id, x_id)`, added by `Wall`."""
+
+    def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
+        kwargs["db_constraint"] = False
+        super().__init__(to, on_delete, **kwargs)
+
+    def deconstruct(self) -> tuple[str, str, Any, Any]:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs.pop("db_constraint", None)
+        return name, path, args, kwargs
+
+
+class OrgModel(models.Model):
+    """A tenant table: every row belongs to one organization. A subclass's `Meta` must extend `OrgModel.Meta`."""
+
+    org = models.ForeignKey("orgs.Organization", on_delete=models.CASCADE, related_name="+", editable=False)
+
+    all_orgs = models.Manager()
+    objects = OrgManager()
+
+    class Meta:
+        abstract = True
+        base_manager_name = "all_orgs"
+        default_manager_name = "all_orgs"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What row-level security lets through: rows of `org_id`, a user's own memberships, or everything."""
+
+    org_id: int | None = None
+    user_id: int | None = None
+    everything: bool = False
+
+
+_NOTHING = Scope()
+_ATTRIBUTE = "prompter_scope"
+
+
+def current_scope() -> Scope:
+    scope = getattr(connection, _ATTRIBUTE, _NOTHING)
+    return scope if connection.in_atomic_block else _NOTHING
+
+
+def _apply(scope: Scope) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('app.org', %s, true), set_config('app.user', %s, true), set_config('app.all_orgs', %s, true)",
+            [str(scope.org_id or ""), str(scope.user_id or ""), "on" if scope.everything else ""],
+        )
+
+
+@contextmanager
+def _scope(scope: Scope) -> Iterator[None]:
+    # SET LOCAL outlives the release of a savepoint, so a nested scope puts the outer value back itself;
+    # a rollback puts it back by itself.
+    outer, nested = current_scope(), connection.in_atomic_block
+    with transaction.atomic():
+        _apply(scope)
+        setattr(connection, _ATTRIBUTE, scope)
+        try:
+            yield
+        finally:
+            setattr(connection, _ATTRIBUTE, outer)
+        if nested and not connection.needs_rollback:
+            _apply(outer)
+
+
+@contextmanager
+def org_scope(org: Organization | int, *, user_id: int | None = None) -> Iterator[None]:
+    """A transaction that sees one organization's rows, and with `user_id` that user's other memberships."""
+    org_id = org if isinstance(org, int) else org.pk
+    with _scope(Scope(org_id=org_id, user_id=user_id)):
+        yield
+
+
+@contextmanager
+def user_scope(user_id: int) -> Iterator[None]:
+    """A transaction that sees a user's own memberships and nothing else of any organization."""
+    with _scope(Scope(user_id=user_id)):
+        yield
+
+
+@contextmanager
+def all_orgs_scope(reason: str) -> Iterator[None]:
+    """A transaction that sees every organization: for the admin and named sweeps only. Logged with its reason."""
+    logger.info("all organizations opened: %s", reason)
+    with _scope(Scope(everything=True)):
+        yield

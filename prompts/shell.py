@@ -1,0 +1,33 @@
+"""What the frame around every page needs: where the user is, where else they could go, and what they may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from orgs.models import Membership
+from orgs.roles import Permission
+from prompts.models import Project
+
+
+class Allowed:
+    """`can.scans_start` in a template: whether this member has the permission `scans.start`."""
+
+    def __init__(self, membership: Membership) -> None:
+        self._membership = membership
+
+    def __getitem__(self, name: str) -> bool:
+        return self._membership.allows(Permission(name.replace("_", ".", 1)))
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    membership: Membership | None = getattr(request, "membership", None)
+    if membership is None or getattr(request, "htmx", False):
+        return {"org": membership and membership.org, "can": membership and Allowed(membership)}
+    return {
+        "org": membership.org,
+        "can": Allowed(membership),
+        "memberships": Membership.all_orgs.filter(user=membership.user_id).select_related("org").order_by("org__name"),
+        "projects": Project.objects.for_org(membership.org).filter(archived_at=None).order_by("name"),
+    }
