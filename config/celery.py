@@ -1,0 +1,77 @@
+"""The task queue: the row is the truth and a message is only a nudge, so losing one must cost no more than a tick."""
+
+import os
+import sys
+from typing import Any
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from config.startup import load_settings, require_services
+
+load_settings()
+
+from django.conf import settings  # noqa: E402
+
+VISIBILITY_TIMEOUT = 15 * 60
+TIME_LIMIT = 12 * 60
+CODE_PREFIX = "code: "
+
+# Static schedule; organizations' own schedules are rows that a swept task reads. Seconds between runs.
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    f"{CODE_PREFIX}sweep scans": {"task": "scans.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
+}
+
+app = Celery("prompter")
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT,
+        # A killed worker's messages come back after the visibility timeout plus at most this.
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    },
+    result_backend=None,
+    result_expires=None,
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=TIME_LIMIT,
+    task_soft_time_limit=TIME_LIMIT - 30,
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_soft_shutdown_timeout=10.0,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    task_default_queue="default",
+    task_routes={"scans.tasks.run_answers": {"queue": "scans"}},
+    task_serializer="json",
+    accept_content=["json"],
+    timezone="UTC",
+    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+    beat_schedule=BEAT_SCHEDULE,
+    beat_max_loop_interval=5,
+)
+app.autodiscover_tasks()
+
+
+@signals.celeryd_init.connect(weak=False)
+def _check_before_work(**_: Any) -> None:
+    require_services()
+
+
+@signals.beat_init.connect(weak=False)
+def _forget_removed_entries(**_: Any) -> None:
+    """The scheduler only adds what the code names; what the code no longer names would run for ever."""
+    require_services()
+    from django_celery_beat.models import PeriodicTask
+
+    PeriodicTask.objects.filter(name__startswith=CODE_PREFIX).exclude(name__in=BEAT_SCHEDULE).delete()
+
+
+if __name__ == "__main__":
+    from config.celery import app as canonical
+
+    canonical.start(sys.argv[1:])

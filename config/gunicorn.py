@@ -1,0 +1,24 @@
+"""Server configuration: `gunicorn -c config/gunicorn.py`."""
+
+import os
+
+from config.startup import require_services
+
+require_services()
+
+wsgi_app = "config.asgi:application"
+worker_class = "uvicorn_worker.UvicornWorker"
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_CONCURRENCY", str(min(4, os.cpu_count() or 1))))
+# Workers open their own database pool: one opened before the fork hangs them.
+preload_app = False
+timeout = 60
+graceful_timeout = 20
+keepalive = 5
+max_requests = int(os.environ.get("WEB_MAX_REQUESTS", "0"))
+accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") == "1" else None
+errorlog = "-"
+loglevel = os.environ.get("WEB_LOG_LEVEL", "warning")
+control_socket_disable = True
+proc_name = "prompter"
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")

@@ -1,0 +1,13 @@
+"""Pages: the plain WSGI application, served by the dispatcher in `asgi.py` or by any WSGI server."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from config.startup import load_settings
+
+load_settings()
+
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+
+application = get_wsgi_application()

@@ -1,0 +1,35 @@
+#!/usr/bin/env python
+"""Command line of the site."""
+
+import os
+import sys
+
+# These work without services, as a build machine has none.
+SERVICELESS = {
+    "",
+    "check",
+    "collectstatic",
+    "compilemessages",
+    "diffsettings",
+    "help",
+    "makemessages",
+    "simulate_providers",
+    "version",
+}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from config.startup import load_settings, require_services
+
+    load_settings()
+    command = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    if command not in SERVICELESS:
+        require_services()
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
