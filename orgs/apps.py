@@ -1,7 +1,7 @@
 """The orgs app, and the operators' admin site."""
 
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class OrgsConfig(AppConfig):
@@ -9,6 +9,6 @@ class OrgsConfig(AppConfig):
     default = True
 
 
-class OperatorsConfig(AdminConfig):
+class OperatorsConfig(admin_apps.AdminConfig):
     default = False
     default_site = "orgs.operators.OperatorsSite"

@@ -34,7 +34,7 @@ class OrgManager(models.Manager[M]):
 
 
 class OrgForeignKey(models.ForeignKey):
-    """A reference inside one organization. The database holds it by a composite key `(org_id, x_id)`, added by `Wall`."""
+    """A reference inside one organization, held by a composite foreign key `(org_id, x_id)` that `Wall` adds."""
 
     def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
         kwargs["db_constraint"] = False
@@ -81,7 +81,8 @@ def current_scope() -> Scope:
 def _apply(scope: Scope) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('app.org', %s, true), set_config('app.user', %s, true), set_config('app.all_orgs', %s, true)",
+            "SELECT set_config('app.org', %s, true), set_config('app.user', %s, true),"
+            " set_config('app.all_orgs', %s, true)",
             [str(scope.org_id or ""), str(scope.user_id or ""), "on" if scope.everything else ""],
         )
 
