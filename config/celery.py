@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from celery import Celery, signals
+from celery.loaders.app import AppLoader
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -23,7 +24,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     f"{CODE_PREFIX}sweep scans": {"task": "scans.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
 }
 
-app = Celery("prompter")
+
+class CheckedLoader(AppLoader):
+    """Workers and beat check the services before anything else."""
+
+    def init_worker(self) -> None:
+        require_services()
+        super().init_worker()
+
+
+app = Celery("prompter", loader="config.celery:CheckedLoader")
 app.conf.update(
     broker_url=settings.REDIS_URL,
     broker_connection_retry_on_startup=True,
@@ -57,15 +67,9 @@ app.conf.update(
 app.autodiscover_tasks()
 
 
-@signals.celeryd_init.connect(weak=False)
-def _check_before_work(**_: Any) -> None:
-    require_services()
-
-
 @signals.beat_init.connect(weak=False)
 def _forget_removed_entries(**_: Any) -> None:
     """The scheduler only adds what the code names; what the code no longer names would run for ever."""
-    require_services()
     from django_celery_beat.models import PeriodicTask
 
     PeriodicTask.objects.filter(name__startswith=CODE_PREFIX).exclude(name__in=BEAT_SCHEDULE).delete()

@@ -1,6 +1,7 @@
 """What every entry point does first: load the settings and check the services, failing with one line."""
 
 import sys
+import warnings
 from typing import NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,7 +13,10 @@ def load_settings() -> None:
     from django.conf import settings
 
     try:
-        settings.configured or settings._setup()  # type: ignore[attr-defined]
+        with warnings.catch_warnings():
+            # A malformed address is warned about and then refused; the refusal says it all.
+            warnings.filterwarnings("ignore", module="environ")
+            settings.configured or settings._setup()  # type: ignore[attr-defined]
     except (ImproperlyConfigured, EmbeddedError) as error:
         _refuse(error)
 

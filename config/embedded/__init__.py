@@ -38,11 +38,11 @@ def ensure(*, postgres: bool = True, redis: bool = True) -> Services:
     return Services(database_url=database.url(place) if postgres else "", redis_url=valkey.url(place) if redis else "")
 
 
-def release() -> None:
+def release(only: Place | None = None) -> None:
     """This process needs the services no longer: stop them unless somebody else does or `keep` was asked for."""
     from config.embedded import holders
 
-    for place in list(_registered):
+    for place in [only] if only else list(_registered):
         with holders.exclusive(place.local):
             left = holders.leave(place.local)
             if left and not _keep(place).exists() and not holders.anybody_left(place.local):

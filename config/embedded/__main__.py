@@ -1,4 +1,4 @@
-"""Command line of the embedded services: `python -m config.embedded start|stop|status|env`."""
+"""Command line of the embedded services: `python -m config.embedded start|stop|status|env|wipe`."""
 
 import argparse
 import shutil
@@ -49,7 +49,8 @@ def _env() -> int:
 def _wipe() -> int:
     place = find_place()
     embedded.stop()
-    for folder in (place.postgres, place.postgres.parent / "programs", place.valkey, place.sockets):
+    beside = place.postgres if place.postgres.parent == place.local else place.postgres.parent
+    for folder in (beside, place.valkey, place.sockets):
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 
