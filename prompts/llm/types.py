@@ -14,6 +14,10 @@ class Provider(StrEnum):
     PERPLEXITY = "perplexity"
     COMPATIBLE = "compatible"  # any server that speaks OpenAI's chat completions, by its base URL
 
+    @property
+    def label(self) -> str:
+        return {"openai": "OpenAI", "compatible": "OpenAI-compatible"}.get(self.value, self.value.capitalize())
+
 
 class Surface(StrEnum):
     """What was measured: a plain model, a model with web search, or our simulator."""

@@ -1,0 +1,147 @@
+"""What every provider's adapter is: three calls, one deadline each, and nothing but `LlmError` out of them."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import TypeVar
+
+from . import failures
+from .errors import ErrorKind, LlmError
+from .types import Credential, Delta, Embedding, FinishReason, Reply, Request
+
+EMBED_TIMEOUT = 60.0  # seconds
+MAX_CONNECTIONS = 4_000  # per client; the transports' own default is 100 or 1,000
+KEEPALIVE = 30.0  # seconds
+
+_T = TypeVar("_T")
+
+# What reading a response of another shape than documented runs into.
+_MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+class Adapter(ABC):
+    """One credential's way to one provider, bound to the event loop of its first call."""
+
+    sdk_errors: tuple[type[Exception], ...]  # every exception of its own that the SDK lets out
+
+    def __init__(self, credential: Credential) -> None:
+        self.credential = credential
+        self._caught: tuple[type[Exception], ...] = (*self.sdk_errors, *_MISSHAPEN, OSError)
+        self._in_flight = 0
+        self._retired = False
+
+    async def complete(self, request: Request) -> Reply:
+        async with self._busy(), self._guarded(_deadline(request.timeout)):
+            return _answered(await self._complete(request))
+
+    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+        """Text as it comes, then one last `Delta` with the whole reply; closing it early closes the connection."""
+        deadline = _deadline(request.timeout)
+        async with self._busy(), aclosing(self._stream(request)) as pieces:
+            started = finished = False
+            while not finished:
+                async with self._guarded(deadline, started=started):
+                    delta = await anext(pieces, None)
+                    if delta is None:
+                        raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
+                    if delta.reply is not None:
+                        _answered(delta.reply)
+                        finished = True
+                started = True
+                yield delta
+
+    async def embed(self, texts: Sequence[str], *, model: str) -> Embedding:
+        async with self._busy(), self._guarded(_deadline(EMBED_TIMEOUT)):
+            embedding = await self._embed(texts, model=model)
+            if len(embedding.vectors) != len(texts):
+                got = len(embedding.vectors)
+                raise LlmError(ErrorKind.BAD_RESPONSE, f"{len(texts)} texts came back as {got} vectors.")
+            return embedding
+
+    async def retire(self) -> None:
+        """Close as soon as nothing is under way."""
+        self._retired = True
+        if not self._in_flight:
+            await self.aclose()
+
+    @abstractmethod
+    async def aclose(self) -> None: ...
+
+    @abstractmethod
+    async def _complete(self, request: Request) -> Reply: ...
+
+    @abstractmethod
+    def _stream(self, request: Request) -> AsyncGenerator[Delta, None]: ...
+
+    async def _embed(self, texts: Sequence[str], *, model: str) -> Embedding:
+        raise LlmError(ErrorKind.UNSUPPORTED, f"{self.credential.provider.label} offers no embeddings here.")
+
+    @abstractmethod
+    def _translate(self, error: Exception) -> failures.Rejection | ErrorKind | None:
+        """What an SDK's exception is: a provider's refusal, a failure on the way, or none of its own."""
+
+    @asynccontextmanager
+    async def _busy(self) -> AsyncGenerator[None, None]:
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if self._retired and not self._in_flight:
+                await self.aclose()
+
+    @asynccontextmanager
+    async def _guarded(self, deadline: float, *, started: bool = False) -> AsyncGenerator[None, None]:
+        try:
+            async with asyncio.timeout_at(deadline):
+                yield
+        except LlmError:
+            raise
+        except self._caught as error:
+            # Without its cause: an SDK's exception may quote the key, and tracebacks end up in logs.
+            raise self._failure(error, started=started) from None
+
+    def _failure(self, error: Exception, *, started: bool) -> LlmError:
+        found = self._translate(error)
+        if isinstance(found, failures.Rejection):
+            return failures.from_rejection(found, secret=self.credential.api_key)
+        if found is None and isinstance(error, TimeoutError):
+            found = ErrorKind.TIMEOUT
+        if found is None and isinstance(error, OSError):
+            found = ErrorKind.CONNECTION
+        if found is ErrorKind.CONNECTION and started:
+            return LlmError(ErrorKind.BAD_RESPONSE, "The connection broke in the middle of the answer.")
+        return LlmError(found or ErrorKind.BAD_RESPONSE, self._sentence(found, error))
+
+    def _sentence(self, kind: ErrorKind | None, error: Exception) -> str:
+        label = self.credential.provider.label
+        if kind is ErrorKind.TIMEOUT:
+            return f"{label} did not finish in time."
+        if kind is ErrorKind.CONNECTION:
+            return f"{label} could not be reached."
+        return f"{label} answered in an unknown shape ({type(error).__name__})."
+
+
+def expect(value: object, shape: type[_T]) -> _T:
+    """`value` as a `shape`. The SDKs hand out bare text where JSON was promised."""
+    if not isinstance(value, shape):
+        raise LlmError(ErrorKind.BAD_RESPONSE, "The answer is not JSON of the documented shape.")
+    return value
+
+
+def _answered(reply: Reply) -> Reply:
+    if not reply.text.strip() and reply.finish_reason in (FinishReason.STOP, FinishReason.OTHER):
+        raise LlmError(
+            ErrorKind.BAD_RESPONSE,
+            "The answer is empty.",
+            request_id=reply.request_id,
+            rate_limits=reply.rate_limits,
+        )
+    return reply
+
+
+def _deadline(timeout: float) -> float:
+    return asyncio.get_running_loop().time() + timeout

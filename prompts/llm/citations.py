@@ -1,0 +1,87 @@
+"""Collects an answer's sources in one shape, with offsets in Python code points."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from itertools import accumulate
+from urllib.parse import urlsplit
+
+from .types import Citation
+
+_TRACKING = re.compile(r"[?&]utm_source=openai(?=&|#|$)")
+_UTF8_LEAD = (0x80, 0x800, 0x10000)
+
+
+@dataclass(slots=True)
+class _Source:
+    url: str
+    title: str
+    cited: bool
+    start: int | None
+    end: int | None
+
+
+@dataclass(slots=True)
+class SourceList:
+    """Sources by URL: the first span of a URL is kept, and cited wins over only looked at."""
+
+    _by_key: dict[str, _Source] = field(default_factory=dict)
+
+    def cite(self, url: str, *, title: str = "", start: int | None = None, end: int | None = None) -> None:
+        source = self._by_key.setdefault(_key(url), _Source(url, title, True, start, end))
+        if not source.cited or source.start is None:
+            source.cited, source.start, source.end = True, start, end
+        source.title = source.title or title
+
+    def look(self, url: str, *, title: str = "") -> None:
+        source = self._by_key.setdefault(_key(url), _Source(url, title, False, None, None))
+        source.title = source.title or title
+
+    def citations(self) -> tuple[Citation, ...]:
+        """Cited sources in order of the text, then cited ones without a place, then those only looked at."""
+        known = [source for source in self._by_key.values() if urlsplit(source.url).scheme in ("http", "https")]
+        known.sort(key=lambda source: (not source.cited, source.start is None, source.start or 0))
+        return tuple(
+            Citation(
+                url=source.url,
+                title=source.title,
+                position=position,
+                cited=source.cited,
+                start=source.start,
+                end=source.end,
+            )
+            for position, source in enumerate(known, start=1)
+        )
+
+
+class ByteOffsets:
+    """Turns UTF-8 byte offsets (Google's) into code point offsets. An offset inside a character rounds down."""
+
+    def __init__(self, text: str) -> None:
+        self._ends = list(accumulate(1 + sum(ord(char) >= lead for lead in _UTF8_LEAD) for char in text))
+
+    def __call__(self, offset: int) -> int:
+        return bisect_right(self._ends, max(0, offset))
+
+
+def place(text: str, start: int, end: int, *, url: str) -> tuple[int, int] | None:
+    """The span of a link in `text`, told in code points or in UTF-16 units; None when it lies outside the text.
+
+    OpenAI does not document the unit. The link's own URL, which stands inside the span, decides where they differ.
+    """
+    spans = [(start, end), (_from_utf16(text, start), _from_utf16(text, end))]
+    inside = [(a, b) for a, b in spans if 0 <= a < b <= len(text)]
+    host = urlsplit(url).netloc
+    return next((span for span in inside if host and host in text[slice(*span)]), inside[0] if inside else None)
+
+
+def _from_utf16(text: str, offset: int) -> int:
+    ends = accumulate(1 + (ord(char) > 0xFFFF) for char in text)
+    return sum(1 for end in ends if end <= offset)
+
+
+def _key(url: str) -> str:
+    """OpenAI marks the URLs it cites with `utm_source=openai`, and not those it looked at."""
+    return _TRACKING.sub("", url).rstrip("/")

@@ -1,0 +1,239 @@
+"""Google's Gemini through generate_content, grounded in Google Search.
+
+Google takes no country: the user's place is a coordinate (`places.py`), the user's language a BCP 47 code.
+Grounding URLs are Google's redirects, kept as they are; their title is the domain they lead to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import cast
+
+import aiohttp
+from google import genai
+from google.genai import errors as genai_errors
+from google.genai import types as gt
+
+from . import failures
+from .adapter import EMBED_TIMEOUT, Adapter
+from .citations import ByteOffsets, SourceList
+from .errors import ErrorKind, LlmError
+from .headers import request_id
+from .places import place_of
+from .types import Credential, Delta, Embedding, FinishReason, Reply, Request, Surface, Usage
+
+BASE_URL = "https://generativelanguage.googleapis.com/"
+
+_FINISH_REASONS = {
+    gt.FinishReason.STOP: FinishReason.STOP,
+    gt.FinishReason.MAX_TOKENS: FinishReason.LENGTH,
+    gt.FinishReason.CONTINUATION: FinishReason.LENGTH,
+    gt.FinishReason.SAFETY: FinishReason.FILTERED,
+    gt.FinishReason.RECITATION: FinishReason.FILTERED,
+    gt.FinishReason.LANGUAGE: FinishReason.FILTERED,
+    gt.FinishReason.BLOCKLIST: FinishReason.FILTERED,
+    gt.FinishReason.PROHIBITED_CONTENT: FinishReason.FILTERED,
+    gt.FinishReason.SPII: FinishReason.FILTERED,
+    gt.FinishReason.MODEL_ARMOR: FinishReason.FILTERED,
+}
+
+
+@dataclass(slots=True)
+class _Transcript:
+    """A whole answer, or what a stream has brought of it. Grounding segments count bytes within one part."""
+
+    parts: list[str] = field(default_factory=list)
+    grounding: list[gt.GroundingMetadata] = field(default_factory=list)
+    usage: gt.GenerateContentResponseUsageMetadata | None = None
+    finish: gt.FinishReason | None = None
+    model: str = ""
+    id: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def add(self, response: gt.GenerateContentResponse) -> str:
+        """Take in a chunk (or a whole response) and return the text that it brought."""
+        self.usage = response.usage_metadata or self.usage
+        self.model = response.model_version or self.model
+        self.id = response.response_id or self.id
+        if response.sdk_http_response and response.sdk_http_response.headers:
+            self.headers = response.sdk_http_response.headers
+        if not response.candidates:
+            self._check_blocked(response.prompt_feedback)
+            return ""
+        candidate = response.candidates[0]
+        self.finish = candidate.finish_reason or self.finish
+        if candidate.grounding_metadata:
+            self.grounding.append(candidate.grounding_metadata)
+        parts = (candidate.content.parts or []) if candidate.content else []
+        brought = [part.text for part in parts if part.text and not part.thought]
+        self.parts.extend(brought)
+        return "".join(brought)
+
+    @staticmethod
+    def _check_blocked(feedback: gt.GenerateContentResponsePromptFeedback | None) -> None:
+        if feedback and feedback.block_reason:
+            reason = feedback.block_reason_message or f"The prompt was blocked: {feedback.block_reason.value}."
+            raise LlmError(ErrorKind.CONTENT_POLICY, failures.scrubbed(reason))
+
+    def reply(self, *, model: str) -> Reply:
+        text = "".join(self.parts)
+        return Reply(
+            text=text,
+            model=self.model or model,
+            finish_reason=_FINISH_REASONS.get(self.finish, FinishReason.OTHER) if self.finish else FinishReason.OTHER,
+            usage=_usage(self.usage, searches=len(self.queries)),
+            citations=_sources(self.grounding, text).citations(),
+            searches=self.queries,
+            request_id=request_id(self.headers) or self.id,
+        )
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        return tuple(
+            dict.fromkeys(query for data in self.grounding for query in data.web_search_queries or () if query)
+        )
+
+
+class GeminiAdapter(Adapter):
+    sdk_errors = (genai_errors.APIError, aiohttp.ClientError)
+
+    def __init__(self, credential: Credential) -> None:
+        super().__init__(credential)
+        self._client = genai.Client(
+            vertexai=False,
+            api_key=credential.api_key or "none",
+            http_options=gt.HttpOptions(
+                base_url=credential.base_url or BASE_URL,
+                # Without options the SDK tries a broken connection a second time by itself, after 1 to 10 seconds.
+                retry_options=gt.HttpRetryOptions(attempts=1),
+            ),
+        )
+
+    async def aclose(self) -> None:
+        await self._client.aio.aclose()
+        self._client.close()
+
+    async def _complete(self, request: Request) -> Reply:
+        transcript = _Transcript()
+        response = await self._client.aio.models.generate_content(
+            model=request.model, contents=_contents(request), config=_config(request)
+        )
+        transcript.add(response)
+        if not response.candidates:
+            raise LlmError(ErrorKind.BAD_RESPONSE, "The answer has no candidates.")
+        return transcript.reply(model=request.model)
+
+    async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        transcript = _Transcript()
+        chunks = await self._client.aio.models.generate_content_stream(
+            model=request.model, contents=_contents(request), config=_config(request)
+        )
+        async with aclosing(cast("AsyncGenerator[gt.GenerateContentResponse, None]", chunks)):
+            async for chunk in chunks:
+                if text := transcript.add(chunk):
+                    yield Delta(text=text)
+        if transcript.finish:
+            yield Delta(reply=transcript.reply(model=request.model))
+
+    async def _embed(self, texts: Sequence[str], *, model: str) -> Embedding:
+        contents = [gt.Content(role="user", parts=[gt.Part(text=text)]) for text in texts]
+        options = gt.HttpOptions(timeout=int(EMBED_TIMEOUT * 1000))
+        response = await self._client.aio.models.embed_content(
+            model=model, contents=list(contents), config=gt.EmbedContentConfig(http_options=options)
+        )
+        used = response.usage_metadata
+        return Embedding(
+            vectors=tuple(tuple(embedding.values or ()) for embedding in response.embeddings or ()),
+            model=model,
+            usage=Usage(input_tokens=(used.prompt_token_count or 0) if used else 0),
+        )
+
+    def _translate(self, error: Exception) -> failures.Rejection | ErrorKind | None:
+        if isinstance(error, genai_errors.APIError):
+            headers = getattr(error.response, "headers", None) or {}
+            status = error.code if isinstance(error.code, int) else None
+            return failures.Rejection(status=status, body=error.details, headers=headers)
+        if isinstance(error, aiohttp.ServerTimeoutError):
+            return ErrorKind.TIMEOUT
+        if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
+            return ErrorKind.BAD_RESPONSE
+        return ErrorKind.CONNECTION if isinstance(error, aiohttp.ClientError) else None
+
+
+def _contents(request: Request) -> list[gt.ContentUnionDict]:
+    return [
+        gt.Content(role="model" if turn.role == "assistant" else "user", parts=[gt.Part(text=turn.text)])
+        for turn in request.turns
+    ]
+
+
+def _config(request: Request) -> gt.GenerateContentConfig:
+    grounded = request.surface is Surface.WEB_SEARCH
+    return gt.GenerateContentConfig(
+        http_options=gt.HttpOptions(timeout=int(request.timeout * 1000)),
+        system_instruction=request.system or None,
+        temperature=request.temperature,
+        max_output_tokens=request.max_output_tokens,
+        tools=[gt.Tool(google_search=gt.GoogleSearch())] if grounded else None,
+        tool_config=_user_place(request) if grounded else None,
+        # Both would send further requests that nobody counts.
+        automatic_function_calling=gt.AutomaticFunctionCallingConfig(disable=True),
+        automatic_continuation=False,
+    )
+
+
+def _user_place(request: Request) -> gt.ToolConfig | None:
+    place = place_of(request.country)
+    if place is None and not request.language:
+        return None
+    return gt.ToolConfig(
+        retrieval_config=gt.RetrievalConfig(
+            lat_lng=gt.LatLng(latitude=place.latitude, longitude=place.longitude) if place else None,
+            language_code=request.language or None,
+        )
+    )
+
+
+def _sources(grounding: Iterable[gt.GroundingMetadata], text: str) -> SourceList:
+    """Supports name the spans and the chunks (the pages) that carry them; a chunk without support was only read."""
+    sources = SourceList()
+    code_points = ByteOffsets(text)
+    for data in grounding:
+        chunks = data.grounding_chunks or []
+        for support in data.grounding_supports or ():
+            segment = support.segment
+            span = (None, None) if segment is None else _span(segment, text, code_points)
+            for index in support.grounding_chunk_indices or ():
+                web = chunks[index].web if 0 <= index < len(chunks) else None
+                if web and web.uri:
+                    sources.cite(web.uri, title=web.title or web.domain or "", start=span[0], end=span[1])
+        for chunk in chunks:
+            if chunk.web and chunk.web.uri:
+                sources.look(chunk.web.uri, title=chunk.web.title or chunk.web.domain or "")
+    return sources
+
+
+def _span(segment: gt.Segment, text: str, code_points: ByteOffsets) -> tuple[int, int] | tuple[None, None]:
+    """Offsets are bytes of UTF-8; where they contradict the segment's own text, that text is looked for."""
+    start, end = code_points(segment.start_index or 0), code_points(segment.end_index or 0)
+    quoted = segment.text or ""
+    if end > start and (not quoted or text[start:end] == quoted):
+        return start, end
+    found = text.find(quoted) if quoted else -1
+    return (found, found + len(quoted)) if found >= 0 else (None, None)
+
+
+def _usage(used: gt.GenerateContentResponseUsageMetadata | None, *, searches: int) -> Usage:
+    """Thinking is billed as output but counted apart; what a search brings in is billed as input."""
+    if used is None:
+        return Usage(searches=searches)
+    thoughts = used.thoughts_token_count or 0
+    return Usage(
+        input_tokens=(used.prompt_token_count or 0) + (used.tool_use_prompt_token_count or 0),
+        output_tokens=(used.candidates_token_count or 0) + thoughts,
+        cached_input_tokens=used.cached_content_token_count or 0,
+        reasoning_tokens=thoughts,
+        searches=searches,
+    )
