@@ -1,4 +1,4 @@
-"""The cast: one organization with a member of every role, a stranger with an organization of their own, and a project."""
+"""The cast: an organization with a member of every role, a stranger who has another one, and a project."""
 
 from collections.abc import Callable, Iterator
 
