@@ -1,5 +1,6 @@
 """The door: login, organization, membership, permission, scope, in that order."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_disabled_organization_is_closed_to_its_owner(ask, owner: User, org: O
 
 def test_a_higher_role_may_do_all_that_a_lower_one_may() -> None:
     ladder = [Role.VIEWER, Role.MEMBER, Role.ADMIN, Role.OWNER]
-    for lower, higher in zip(ladder, ladder[1:], strict=False):
+    for lower, higher in itertools.pairwise(ladder):
         assert GRANTS[lower] < GRANTS[higher]
     assert all(grants(Role.OWNER, permission) for permission in Permission)
 
