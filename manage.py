@@ -20,10 +20,12 @@ SERVICELESS = {
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from config.startup import load_settings, require_services
+    from config.startup import load_settings, prepare_demo, require_services
 
-    load_settings()
     command = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+    if command == "demo":
+        prepare_demo()
+    load_settings()
     if command not in SERVICELESS:
         require_services()
     from django.core.management import execute_from_command_line

@@ -1,5 +1,7 @@
 """What every entry point does first: load the settings and check the services, failing with one line."""
 
+import os
+import secrets
 import sys
 import warnings
 from typing import NoReturn
@@ -29,6 +31,26 @@ def require_services() -> None:
         verify(database_url=settings.DATABASE_URL, redis_url=settings.REDIS_URL)
     except Unusable as error:
         _refuse(error)
+
+
+def prepare_demo() -> None:
+    """A demo on somebody's own database needs no more settings than its address."""
+    from environ import Env
+
+    from config.embedded.place import BASE_DIR, find_place
+
+    if (BASE_DIR / ".env").exists():
+        Env.read_env(BASE_DIR / ".env", overwrite=False)
+    os.environ.setdefault("SITE_URL", f"http://localhost:{os.environ.get('PORT') or 8000}")
+    if os.environ.get("DATABASE_URL") and not os.environ.get("SECRET_KEY"):
+        try:
+            path = find_place().local / "secret_key"
+        except EmbeddedError as error:
+            _refuse(error)
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(50), encoding="utf-8")
+        os.environ["SECRET_KEY"] = path.read_text(encoding="utf-8")
 
 
 def _refuse(error: Exception) -> NoReturn:
