@@ -1,0 +1,187 @@
+"""What every template may say: icons, bars with their intervals, and numbers written the way people read them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import cache
+from typing import Protocol
+from uuid import uuid4
+
+from django import template
+from django.conf import settings
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+_DASH = "\u2013"
+_ICON_NAME = re.compile(r"[a-z0-9-]+")
+_FLAG_ICONS = {"success": "circle-check", "error": "circle-alert", "warning": "triangle-alert", "info": "info"}
+
+
+class Estimate(Protocol):
+    """A share in 0..1 with its interval and its denominator; `value` is None where `n` is 0."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+    @property
+    def n(self) -> int: ...
+
+
+@cache
+def _icon_body(name: str) -> str:
+    if not _ICON_NAME.fullmatch(name):
+        raise ValueError(f"No icon is called {name!r}.")
+    path = settings.BASE_DIR / "static" / "vendor" / "lucide" / f"{name}.svg"
+    svg = path.read_text()
+    body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
+    return " ".join(body.split())
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "size-4") -> SafeString:
+    """A Lucide icon, inlined; decoration only, so the words beside it carry the meaning."""
+    return format_html(
+        '<svg class="icon {}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"'
+        ' stroke-linecap="round" stroke-linejoin="round" aria-hidden="true" focusable="false">{}</svg>',
+        classes,
+        mark_safe(_icon_body(name)),  # noqa: S308 - a vendored file chosen by name
+    )
+
+
+@register.filter
+def flag_icon(level: str) -> str:
+    """The icon of a message's level."""
+    return _FLAG_ICONS.get(level, "info")
+
+
+@register.simple_tag
+def interval_bar(estimate: Estimate | None, own: bool = True) -> SafeString:
+    """A track from 0 to 100 %: the interval as a band, the estimate as a line. Words stand beside it."""
+    if estimate is None or estimate.value is None:
+        return mark_safe(
+            '<svg class="ibar" aria-hidden="true"><rect class="ibar-track" width="100%" height="100%"/></svg>'
+        )
+    low = estimate.value if estimate.low is None else estimate.low
+    high = estimate.value if estimate.high is None else estimate.high
+    return format_html(
+        '<svg class="ibar {}" role="img" aria-label="{}">'
+        '<rect class="ibar-track" width="100%" height="6" y="7" rx="3"/>'
+        '<rect class="ibar-value" width="{}%" height="6" y="7" rx="3"/>'
+        '<rect class="ibar-range" x="{}%" width="{}%" height="12" y="4" rx="3"/>'
+        '<line class="ibar-point" x1="{}%" x2="{}%" y1="2" y2="18"/></svg>',
+        "is-own" if own else "is-other",
+        sentence_of(estimate),
+        *(
+            f"{100 * number:.2f}"
+            for number in (estimate.value, low, max(high - low, 0.0), estimate.value, estimate.value)
+        ),
+    )
+
+
+def sentence_of(estimate: Estimate) -> str:
+    text = percent(estimate.value)
+    if estimate.low is not None and estimate.high is not None:
+        text += f", between {percent(estimate.low)} and {percent(estimate.high)}"
+    return f"{text}, n = {estimate.n:,}"
+
+
+@register.simple_tag
+def share_bar(share: float | None, own: bool = False, of: float | None = None) -> SafeString:
+    """A plain bar of `share` (0..1), drawn against `of` where the largest bar should fill the track."""
+    width = 100 * (share or 0.0) / (of or 1.0)
+    return format_html(
+        '<svg class="sbar {}" aria-hidden="true"><rect class="sbar-track" width="100%" height="8" rx="2"/>'
+        '<rect class="sbar-value" width="{}%" height="8" rx="2"/></svg>',
+        "is-own" if own else "is-other",
+        f"{min(max(width, 0.0), 100.0):.2f}",
+    )
+
+
+@register.simple_tag
+def stacked_bar(done: int, failed: int, total: int) -> SafeString:
+    """Progress towards `total`: answered, then failed, then what is left."""
+    whole = max(total, 1)
+    return format_html(
+        '<svg class="pbar" aria-hidden="true"><rect class="pbar-track" width="100%" height="100%"/>'
+        '<rect class="pbar-done" width="{}%" height="100%"/>'
+        '<rect class="pbar-failed" x="{}%" width="{}%" height="100%"/></svg>',
+        *(f"{100 * part / whole:.2f}" for part in (done, done, failed)),
+    )
+
+
+@register.simple_tag
+def fresh_id(prefix: str) -> str:
+    """An id that no other element of the page has."""
+    return f"{prefix}-{uuid4().hex[:8]}"
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """A share in 0..1 as whole per cent; a dash where it is unknown, `<1%` where rounding would say none."""
+    if value is None or value == "":
+        return _DASH
+    if 0 < value < 0.005:
+        return "<1%"
+    if 0.995 < value < 1:
+        return ">99%"
+    return f"{100 * value:.0f}%"
+
+
+@register.filter
+def interval(estimate: Estimate | None) -> str:
+    """`33-51%`, or nothing where there is no interval."""
+    if not estimate or estimate.low is None or estimate.high is None:
+        return ""
+    return f"{100 * estimate.low:.0f}{_DASH}{percent(estimate.high)}"
+
+
+@register.filter
+def money(value: Decimal | float | None) -> str:
+    """US dollars; more digits for less money, a dash where the price is unknown."""
+    if value is None or value == "":
+        return _DASH
+    amount = Decimal(value)
+    if amount == 0:
+        return "$0.00"
+    if amount < Decimal("0.0001"):
+        return "<$0.0001"
+    return f"${amount:,.4f}" if amount < Decimal("0.1") else f"${amount:,.2f}"
+
+
+@register.filter
+def count(value: int | None) -> str:
+    """A whole number with thousands separated."""
+    return _DASH if value is None or value == "" else f"{int(value):,}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: `0.8 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds is None or seconds == "":
+        return _DASH
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@register.filter
+def milliseconds(value: int | None) -> float | None:
+    """Milliseconds as seconds, for `duration`."""
+    return None if value is None or value == "" else value / 1000
+
+
+@register.filter
+def initial(name: object) -> str:
+    """The first letter or digit of a name, for a monogram."""
+    return next((character.upper() for character in str(name) if character.isalnum()), "?")
