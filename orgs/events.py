@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ class UndeclaredEvent(LookupError):
     """An event name that no app declared."""
 
 
-def declare(**names: str) -> None:
-    """Declare events: keyword `scan_finished="A scan ended"` declares `scan.finished`."""
+def declare(events: Mapping[str, str] | None = None, /, **names: str) -> None:
+    """Declare events by name, or by keyword: `scan_finished="A scan ended"` declares `scan.finished`."""
+    _DECLARED.update(events or {})
     for name, meaning in names.items():
         _DECLARED[name.replace("_", ".", 1)] = meaning
 

@@ -1,0 +1,156 @@
+"""What one attempt at a call was worth: told to its lane, written to the ledger, logged in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from prompts import ledger, traffic
+from prompts.llm import breaker, catalog, clients
+from prompts.llm.breaker import Verdict
+from prompts.llm.errors import ErrorKind, LlmError
+from prompts.llm.limiter import Spent
+from prompts.llm.types import RateLimits, Usage
+
+if TYPE_CHECKING:
+    from prompts.gateway import Errand
+    from prompts.llm.adapter import Adapter
+
+logger = logging.getLogger("prompter.llm")
+
+OK = "ok"
+CANCELLED = "cancelled"
+CRASHED = "crashed"  # our own mistake, not the provider's
+_SMALLEST = Decimal("0.00000001")  # what the ledger holds of a dollar
+# The provider may have worked, and counted, although we never saw its answer.
+_MAYBE_SPENT = frozenset({ErrorKind.TIMEOUT, ErrorKind.BAD_RESPONSE, ErrorKind.CONNECTION})
+
+_concluding: set[asyncio.Task[None]] = set()
+
+
+class Attempt:
+    """One attempt from its first byte to its end."""
+
+    def __init__(self, errand: Errand) -> None:
+        self.errand = errand
+        self.outcome = ""
+        self.verdict = Verdict.UNKNOWN
+        self.usage = Usage()
+        self.used = errand.reserved
+        self.model = errand.lane.engine.model
+        self.request_id = ""
+        self.told = RateLimits()
+        self.refused = False
+        self.retry_after: float | None = None
+        self.cost: Decimal | None = None
+        self.latency_ms = 0
+        self._started = time.monotonic()
+
+    @property
+    def adapter(self) -> Adapter:
+        return clients.adapter_for(self.errand.lane.credential)
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self._started
+
+    def answered(self, *, usage: Usage, model: str, request_id: str = "", told: RateLimits | None = None) -> None:
+        self._end(OK, Verdict.ANSWERED)
+        self.usage, self.model, self.request_id = usage, model, request_id
+        self.told = told or self.told
+        self.used = usage.input_tokens + usage.output_tokens
+        price = catalog.price(self.errand.lane.engine, usage)
+        self.cost = None if price is None else price.quantize(_SMALLEST)
+
+    def failed(self, error: LlmError) -> None:
+        self._end(error.kind.value, breaker.verdict(error.kind))
+        self.request_id, self.told = error.request_id, error.rate_limits
+        self.refused, self.retry_after = error.kind is ErrorKind.RATE_LIMITED, error.retry_after
+        if error.kind not in _MAYBE_SPENT:
+            self.used = 0
+
+    def broke_off(self, error: BaseException) -> None:
+        left = isinstance(error, asyncio.CancelledError | GeneratorExit)
+        self._end(CANCELLED if left else CRASHED, Verdict.UNKNOWN)
+
+    def spent(self) -> Spent:
+        return Spent(
+            reserved=self.errand.reserved,
+            used=self.used,
+            age=self.age,
+            refused=self.refused,
+            retry_after=self.retry_after,
+            told=self.told,
+        )
+
+    def fields(self) -> dict[str, Any]:
+        """The ledger's row, without its organization."""
+        errand, engine = self.errand, self.errand.lane.engine
+        return {
+            "project_id": errand.project_id,
+            "purpose": errand.purpose,
+            "engine": engine.key,
+            "provider": engine.provider.value,
+            "model": self.model[:120],
+            "credential": errand.lane.credential.id,
+            "simulated": errand.lane.simulated,
+            "reference": errand.reference,
+            "attempt": errand.attempt,
+            "outcome": self.outcome,
+            "request_id": self.request_id[:120],
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "searches": self.usage.searches,
+            "cost": self.cost,
+            "latency_ms": self.latency_ms,
+        }
+
+    def _end(self, outcome: str, verdict: Verdict) -> None:
+        self.outcome, self.verdict, self.latency_ms = outcome, verdict, round(self.age * 1000)
+
+
+@asynccontextmanager
+async def accounted(errand: Errand) -> AsyncGenerator[Attempt, None]:
+    """Whatever happens inside, and however it ends, is accounted once; also when the caller is cancelled meanwhile."""
+    attempt = Attempt(errand)
+    try:
+        yield attempt
+    except LlmError as error:
+        attempt.failed(error)
+        raise
+    except BaseException as error:
+        # Somebody who leaves once the whole answer is there has had it.
+        if attempt.outcome != OK:
+            attempt.broke_off(error)
+        raise
+    finally:
+        task = asyncio.get_running_loop().create_task(_conclude(attempt))
+        _concluding.add(task)
+        task.add_done_callback(_concluding.discard)
+        await asyncio.shield(task)
+
+
+async def close() -> None:
+    """Wait for what the running loop still has to account."""
+    loop = asyncio.get_running_loop()
+    if mine := [task for task in _concluding if task.get_loop() is loop]:
+        await asyncio.wait(mine)
+
+
+async def _conclude(attempt: Attempt) -> None:
+    fields = attempt.fields()
+    logger.info("call org=%s %s", attempt.errand.org_id, ledger.line(fields))
+    await asyncio.gather(_tell(attempt), ledger.record(attempt.errand.org_id, **fields))
+
+
+async def _tell(attempt: Attempt) -> None:
+    lane = attempt.errand.lane
+    try:
+        await traffic.lanes().finish(lane.key, limits=lane.limits, verdict=attempt.verdict, spent=attempt.spent())
+    except traffic.UNREACHABLE as error:
+        logger.warning("redis is not reachable, a lane was not told how a call ended: %s", type(error).__name__)

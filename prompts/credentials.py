@@ -1,0 +1,221 @@
+"""Provider keys: whose key a call is made with, and an organization's own keys, encrypted and never shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from orgs import crypto
+from orgs.events import emit
+from prompts.llm import catalog
+from prompts.llm.catalog import CompatibleServer, Engine
+from prompts.llm.types import Credential, Provider
+from prompts.models import ProviderKey
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from orgs.models import Organization
+
+MAX_KEY = 500
+# Providers that an organization may bring its own key for. Compatible servers are the operator's alone: their
+# address is fetched as it is.
+OWN_KEY_PROVIDERS = (Provider.OPENAI, Provider.ANTHROPIC, Provider.GOOGLE, Provider.PERPLEXITY)
+
+_HINT_FROM = 12  # a shorter key would show too much of itself
+_SIMULATOR_PATHS = {
+    Provider.OPENAI: "/openai/v1",
+    Provider.ANTHROPIC: "/anthropic",
+    Provider.GOOGLE: "/google",
+    Provider.PERPLEXITY: "/perplexity",
+}
+
+
+class RefusedKey(ValueError):
+    """A pasted key that cannot be one. `message` is for people and never contains the key."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class UnreadableKey(RuntimeError):
+    """The organization's stored key cannot be decrypted any more. `message` is for people."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.message = f"The stored {provider.label} key can no longer be read. Enter it again under provider keys."
+        super().__init__(self.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChoice:
+    """An engine as an organization sees it. `reason` says why it is not available, and what to do."""
+
+    engine: Engine
+    available: bool
+    simulated: bool = False
+    reason: str = ""
+
+
+def credential_for(org_id: int, provider: Provider | str, *, server: str = "") -> Credential | None:
+    """The key that calls of `org_id` are made with: its own, else the environment's, else the simulator's, else None.
+    `server` names a compatible server. Call it inside an `org_scope`. Raises `UnreadableKey`."""
+    provider = Provider(provider)
+    own = ProviderKey.objects.for_org(org_id).filter(provider=provider.value).first()
+    return _opened(own) if own else _shared(provider, server)
+
+
+def credential_of(org_id: int, engine: Engine) -> Credential | None:
+    """`credential_for`, for the provider and server of an engine."""
+    return credential_for(org_id, engine.provider, server=engine.credential)
+
+
+def save_key(
+    org: Organization | int, *, provider: Provider | str, api_key: str, actor: User | None = None
+) -> ProviderKey:
+    """Store an organization's own key in place of the one it had. Raises `RefusedKey`."""
+    provider, api_key = _own_provider(provider), cleaned(api_key)
+    org_id = org if isinstance(org, int) else org.pk
+    uuid = uuid4()
+    row, _ = ProviderKey.objects.for_org(org_id).update_or_create(
+        org_id=org_id,
+        provider=provider.value,
+        # A new uuid: a ciphertext of the old key, restored from anywhere, no longer opens in this row.
+        defaults={
+            "uuid": uuid,
+            "ciphertext": crypto.encrypt(api_key, binding=_binding(uuid, org_id, provider)),
+            "fingerprint": fingerprint(provider, api_key),
+            "hint": api_key[-4:] if len(api_key) >= _HINT_FROM else "",
+            "created_by": actor,
+            "created_at": timezone.now(),
+        },
+    )
+    emit(org_id, "provider_key.saved", actor=actor, target=row, data={"provider": provider.value})
+    return row
+
+
+def remove_key(org: Organization | int, *, provider: Provider | str, actor: User | None = None) -> bool:
+    """Forget an organization's own key; False when it had none."""
+    provider = Provider(provider)
+    org_id = org if isinstance(org, int) else org.pk
+    row = ProviderKey.objects.for_org(org_id).filter(provider=provider.value).first()
+    if row is None:
+        return False
+    emit(org_id, "provider_key.removed", actor=actor, target=row, data={"provider": provider.value})
+    row.delete()
+    return True
+
+
+def cleaned(api_key: str) -> str:
+    """A pasted key without the white space around it. Raises `RefusedKey`."""
+    api_key = api_key.strip()
+    if not api_key:
+        raise RefusedKey("Paste the key: it is empty.")
+    if len(api_key) > MAX_KEY:
+        raise RefusedKey(f"This is too long for a key: at most {MAX_KEY} characters.")
+    # A key travels in an HTTP header: anything but visible ASCII was pasted along with it.
+    if not all("!" <= character <= "~" for character in api_key):
+        raise RefusedKey("The key has spaces, line breaks or other characters in it that no key has. Copy it again.")
+    return api_key
+
+
+def available_engines(org_id: int) -> tuple[EngineChoice, ...]:
+    """Every engine, and whether `org_id` can ask it. One query; call it inside an `org_scope`."""
+    own = {row.provider: row for row in ProviderKey.objects.for_org(org_id)}
+    return tuple(_choice(engine, own) for engine in catalog.all_engines())
+
+
+def unavailable_because(engine: Engine, credential: Credential | None) -> str:
+    """Why an engine cannot be asked with this credential, or an empty string."""
+    label = engine.provider.label
+    if credential is None:
+        return f"No {label} key is set. Add one under provider keys, or ask the operator of this installation."
+    if engine.retires and engine.retired(timezone.now().date()) and not credential.simulated:
+        return f"{label} retired this model on {engine.retires:%d %B %Y}. Choose another engine."
+    return ""
+
+
+def fingerprint(provider: Provider, api_key: str, *, base_url: str = "") -> str:
+    """A short name of a key, the same in every process of an installation, that tells nothing about it."""
+    text = "\n".join((provider.value, base_url, api_key))
+    return salted_hmac("prompts.credentials", text, algorithm="sha256").hexdigest()[:12]
+
+
+def configure_catalog() -> None:
+    """Offer the servers of `OPENAI_COMPATIBLE`. Raises `ImproperlyConfigured`."""
+    try:
+        catalog.configure(_server(entry) for entry in settings.OPENAI_COMPATIBLE)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ImproperlyConfigured(
+            f'OPENAI_COMPATIBLE must be a JSON list of {{"name", "base_url", "model", "api_key"}}: {error}'
+        ) from None
+
+
+def _server(entry: Mapping[str, str]) -> CompatibleServer:
+    return CompatibleServer(
+        name=entry["name"], base_url=entry["base_url"], model=entry["model"], label=entry.get("label", "")
+    )
+
+
+def _choice(engine: Engine, own: Mapping[str, ProviderKey]) -> EngineChoice:
+    row = own.get(engine.provider.value)
+    try:
+        credential = _opened(row) if row else _shared(engine.provider, engine.credential)
+    except UnreadableKey as error:
+        return EngineChoice(engine=engine, available=False, reason=error.message)
+    reason = unavailable_because(engine, credential)
+    simulated = credential is not None and credential.simulated
+    return EngineChoice(engine=engine, available=not reason, simulated=simulated, reason=reason)
+
+
+def _opened(row: ProviderKey) -> Credential:
+    provider = Provider(row.provider)
+    try:
+        api_key = crypto.decrypt(row.ciphertext, binding=_binding(row.uuid, row.org_id, provider))
+    except crypto.Undecipherable:
+        raise UnreadableKey(provider) from None
+    return Credential(provider=provider, id=f"own-{row.fingerprint}", api_key=api_key)
+
+
+def _shared(provider: Provider, server: str) -> Credential | None:
+    """The installation's own credential: from the environment, else the simulator's."""
+    if provider is Provider.COMPATIBLE:
+        return _of_server(server)
+    api_key = getattr(settings, f"{provider.name}_API_KEY")
+    if api_key:
+        name = f"env-{provider.value}-{fingerprint(provider, api_key)}"
+        return Credential(provider=provider, id=name, api_key=api_key)
+    if settings.SIMULATOR_URL:
+        root = settings.SIMULATOR_URL.rstrip("/")
+        url = root + _SIMULATOR_PATHS[provider]
+        return Credential(provider=provider, id=f"sim-{provider.value}", api_key="sim-key", base_url=url)
+    return None
+
+
+def _of_server(name: str) -> Credential | None:
+    for entry in settings.OPENAI_COMPATIBLE:
+        if entry["name"] == name:
+            api_key, url = entry.get("api_key", ""), entry["base_url"]
+            mark = fingerprint(Provider.COMPATIBLE, api_key, base_url=url)
+            # Servers without a key still need one: the SDK refuses to start without.
+            return Credential(
+                provider=Provider.COMPATIBLE, id=f"env-{name[:20]}-{mark}", api_key=api_key or "none", base_url=url
+            )
+    return None
+
+
+def _own_provider(provider: Provider | str) -> Provider:
+    provider = Provider(provider)
+    if provider not in OWN_KEY_PROVIDERS:
+        raise RefusedKey("Only the operator of this installation sets up compatible servers.")
+    return provider
+
+
+def _binding(uuid: UUID, org_id: int, provider: Provider) -> crypto.Binding:
+    return crypto.Binding(table=ProviderKey._meta.db_table, uuid=uuid, org_id=org_id, purpose=provider.value)

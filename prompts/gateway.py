@@ -1,0 +1,341 @@
+"""The only door to a model: quota, breaker, limiter, adapter, retry, price, ledger. Never inside a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import math
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar, cast
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError, connection
+
+from billing import meter
+from prompts import accounting, ledger, traffic
+from prompts.accounting import accounted
+from prompts.credentials import UnreadableKey, credential_of, unavailable_because
+from prompts.llm import catalog, clients
+from prompts.llm.errors import ErrorKind, LlmError
+from prompts.llm.limiter import Limits
+from prompts.llm.types import Credential, Delta, Embedding, Reply, Request
+from prompts.traffic import lane_states
+
+__all__ = [
+    "Answered",
+    "Call",
+    "EmbedCall",
+    "Embedded",
+    "EngineUnavailable",
+    "Grant",
+    "Lane",
+    "Patience",
+    "ask",
+    "close",
+    "embed",
+    "give_back",
+    "grant",
+    "lane_for",
+    "lane_states",
+    "stream",
+]
+
+logger = logging.getLogger("prompter.llm")
+
+REDIS_PAUSE = 2.0  # seconds until an unreachable Redis is asked again
+T = TypeVar("T")
+
+
+class EngineUnavailable(Exception):
+    """An engine that this organization cannot ask. `message` says why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One credential and one model: what providers limit, and what pauses as one."""
+
+    credential: Credential
+    engine: catalog.Engine
+
+    @property
+    def key(self) -> str:
+        return f"{self.credential.id}|{self.engine.provider.value}:{self.engine.model}"[:180]
+
+    @property
+    def simulated(self) -> bool:
+        return self.credential.simulated
+
+    @property
+    def limits(self) -> Limits:
+        return traffic.limits_of(self.engine.provider.value, simulated=self.simulated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Seconds from now at which each granted call may be sent. None: `retry_in` seconds until asking again makes
+    sense, and `reason` is `limited`, `breaker_open` or `redis_down`."""
+
+    slots: tuple[float, ...] = ()
+    retry_in: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long somebody who waits is kept waiting: `wait` seconds for a slot, `retries` of transient errors with full
+    jitter below `base`, twice that, and so on, never more than `cap` seconds each."""
+
+    wait: float = 30.0
+    retries: int = 3
+    base: float = 0.5
+    cap: float = 30.0
+
+    def pause(self, tries: int, error: LlmError) -> float | None:
+        """Seconds before the next try after `tries` failed ones; None: give up."""
+        if not error.retryable or tries > self.retries or (error.retry_after or 0) > self.cap:
+            return None
+        jitter = random.uniform(0, min(self.cap, self.base * 2 ** (tries - 1)))  # noqa: S311  spreads load only
+        return max(error.retry_after or 0, jitter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What every call is: for whom, which way, what for. `metric` meters it as one of that quota."""
+
+    org_id: int
+    lane: Lane
+    purpose: str
+    project_id: int | None = None
+    reference: str = ""
+    attempt: int = 1
+    metric: str = ""
+    patience: Patience = Patience()
+
+    @property
+    def reserved(self) -> int:
+        return self.lane.engine.reserved_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Errand):
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedCall(Errand):
+    texts: tuple[str, ...]
+
+    @property
+    def reserved(self) -> int:
+        return 1 + sum(len(text) for text in self.texts) // 3
+
+
+E = TypeVar("E", bound=Errand)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """`cost` is in USD, None where nobody knows the price."""
+
+    reply: Reply
+    cost: Decimal | None
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    embedding: Embedding
+    cost: Decimal | None
+    latency_ms: int
+
+
+def lane_for(org_id: int, engine_key: str) -> Lane:
+    """The lane of an engine for an organization; call it inside an `org_scope`. Raises `EngineUnavailable`."""
+    try:
+        engine = catalog.get(engine_key)
+        credential = credential_of(org_id, engine)
+    except (catalog.UnknownEngine, UnreadableKey) as error:
+        raise EngineUnavailable(str(error)) from None
+    reason = unavailable_because(engine, credential)
+    if credential is None or reason:
+        raise EngineUnavailable(reason)
+    return Lane(credential=credential, engine=engine)
+
+
+async def grant(lane: Lane, *, want: int, horizon: float = 5.0, tokens: int | None = None) -> Grant:
+    """At most `want` slots within `horizon` seconds, each with `tokens` reserved (the engine's usual ones). While
+    Redis cannot be reached there are none."""
+    tokens = lane.engine.reserved_tokens if tokens is None else tokens
+    try:
+        found = await traffic.lanes().grant(lane.key, limits=lane.limits, want=want, horizon=horizon, tokens=tokens)
+    except traffic.UNREACHABLE as error:
+        logger.warning("redis is not reachable, nothing is sent: %s", type(error).__name__)
+        return Grant(retry_in=REDIS_PAUSE, reason="redis_down")
+    if found.delays:
+        return Grant(slots=found.delays)
+    return Grant(retry_in=found.retry_in, reason="breaker_open" if found.breaker_open else "limited")
+
+
+async def give_back(lane: Lane, count: int, *, tokens: int | None = None) -> None:
+    """Slots granted just now that will not be used."""
+    if count < 1:
+        return
+    tokens = lane.engine.reserved_tokens if tokens is None else tokens
+    try:
+        await traffic.lanes().give_back(lane.key, limits=lane.limits, count=count, tokens=tokens)
+    except traffic.UNREACHABLE as error:
+        logger.warning("redis is not reachable, %d slots are lost: %s", count, type(error).__name__)
+
+
+async def ask(call: Call, *, granted: bool = False) -> Answered:
+    """One answer. `granted`: the caller holds a slot and retries itself, so exactly one attempt. Otherwise it gets its
+    own slots, waits for them and retries what is transient. Raises `LlmError`."""
+    await _refuse_transaction(granted=granted)
+    async with _metered(call):
+        return await (_ask_once(call) if granted else _insist(call, _ask_once))
+
+
+async def stream(call: Call) -> AsyncGenerator[Delta, None]:
+    """Text as it comes, then a last delta with the whole reply. Retried only while nothing has come. Close it early
+    (`aclosing`, or by cancelling) and the call is accounted as cancelled. Raises `LlmError`."""
+    await _refuse_transaction(granted=False)
+    async with _metered(call):
+        for tries in itertools.count(1):
+            await _wait_for_slot(call)
+            started = False
+            try:
+                async with aclosing(_stream_once(replace(call, attempt=call.attempt + tries - 1))) as deltas:
+                    async for delta in deltas:
+                        started = True
+                        yield delta
+                return
+            except LlmError as error:
+                pause = None if started else call.patience.pause(tries, error)
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+
+
+async def embed(call: EmbedCall) -> Embedded:
+    """Vectors of texts; waits and retries like `ask`. Raises `LlmError`."""
+    await _refuse_transaction(granted=False)
+    async with _metered(call):
+        return await _insist(call, _embed_once)
+
+
+async def close() -> None:
+    """Finish the running loop's bookkeeping and close its connections, at its end."""
+    await accounting.close()
+    await clients.aclose_all()
+    await traffic.close()
+
+
+async def _ask_once(call: Call) -> Answered:
+    async with accounted(call) as attempt:
+        reply = await attempt.adapter.complete(call.request)
+        attempt.answered(usage=reply.usage, model=reply.model, request_id=reply.request_id, told=reply.rate_limits)
+    return Answered(reply=reply, cost=attempt.cost, latency_ms=attempt.latency_ms)
+
+
+async def _embed_once(call: EmbedCall) -> Embedded:
+    async with accounted(call) as attempt:
+        embedding = await attempt.adapter.embed(call.texts, model=call.lane.engine.model)
+        attempt.answered(usage=embedding.usage, model=embedding.model)
+    return Embedded(embedding=embedding, cost=attempt.cost, latency_ms=attempt.latency_ms)
+
+
+async def _stream_once(call: Call) -> AsyncGenerator[Delta, None]:
+    async with accounted(call) as attempt, _closing(attempt.adapter.stream(call.request)) as deltas:
+        async for delta in deltas:
+            if reply := delta.reply:
+                attempt.answered(
+                    usage=reply.usage, model=reply.model, request_id=reply.request_id, told=reply.rate_limits
+                )
+            yield delta
+
+
+def _closing(deltas: AsyncIterator[Delta]) -> aclosing[AsyncGenerator[Delta, None]]:
+    """Every adapter's stream is a generator: closing it closes the connection."""
+    return aclosing(cast("AsyncGenerator[Delta, None]", deltas))
+
+
+async def _insist(call: E, once: Callable[[E], Awaitable[T]]) -> T:
+    for tries in itertools.count(1):
+        await _wait_for_slot(call)
+        try:
+            return await once(replace(call, attempt=call.attempt + tries - 1))
+        except LlmError as error:
+            pause = call.patience.pause(tries, error)
+            if pause is None:
+                raise
+        await asyncio.sleep(pause)
+    raise AssertionError
+
+
+async def _wait_for_slot(errand: Errand) -> None:
+    lane, tokens = errand.lane, errand.reserved
+    got = await grant(lane, want=1, horizon=errand.patience.wait, tokens=tokens)
+    if not got.slots:
+        raise _paused(lane, got)
+    try:
+        await asyncio.sleep(got.slots[0])
+    except asyncio.CancelledError:
+        await give_back(lane, 1, tokens=tokens)
+        raise
+
+
+def _paused(lane: Lane, got: Grant) -> LlmError:
+    """Nothing was sent: why not, and when to try again."""
+    label, seconds = lane.engine.provider.label, math.ceil(got.retry_in)
+    if got.reason == "limited":
+        message = f"{label} is at its limit of requests. Try again in {seconds} s."
+        return LlmError(ErrorKind.RATE_LIMITED, message, retry_after=got.retry_in)
+    message = f"{label} has been failing and is paused. Try again in {seconds} s."
+    if got.reason == "redis_down":
+        message = "Calls to models are paused because Redis cannot be reached. Try again shortly."
+    return LlmError(ErrorKind.BREAKER_OPEN, message, retry_after=got.retry_in)
+
+
+@asynccontextmanager
+async def _metered(errand: Errand) -> AsyncGenerator[None, None]:
+    """One of `errand.metric`: reserved before, settled when it went well, released when not."""
+    if not errand.metric:
+        yield
+        return
+    org_id, metric = errand.org_id, errand.metric
+    try:
+        month = await ledger.in_scope(org_id, partial(meter.reserve, org_id, metric, 1))
+    except meter.QuotaExceeded as error:
+        raise LlmError(ErrorKind.QUOTA, error.message) from None
+    end = meter.release
+    try:
+        yield
+        end = meter.settle
+    finally:
+        try:
+            await asyncio.shield(ledger.in_scope(org_id, partial(end, org_id, metric, 1, at=month)))
+        except (DatabaseError, InterfaceError):
+            logger.exception("one %s of organization %s stays reserved", metric, org_id)
+
+
+async def _refuse_transaction(*, granted: bool) -> None:
+    """A call takes seconds: a transaction held open meanwhile would block everybody else."""
+    _refuse_in_thread()
+    if not granted:
+        # Under `async_to_sync` the transaction belongs to the thread that waits for us.
+        await sync_to_async(_refuse_in_thread)()
+
+
+def _refuse_in_thread() -> None:
+    if connection.in_atomic_block:
+        raise RuntimeError("A model must not be called inside a database transaction.")

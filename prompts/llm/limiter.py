@@ -1,0 +1,51 @@
+"""How fast a lane may send: requests and tokens per minute, and what a provider's answers teach about them.
+
+The arithmetic is `lua/limiter.lua`, which runs inside Redis. Two GCRA clocks (ITU-T I.371, annex A) are charged for
+every slot; slots are handed out ahead of time as delays. In any 60 seconds never more than the limit is granted: a
+burst of 5 % (at least one call), and the rest at a steady rate. A call whose tokens exceed the burst waits for an empty
+clock, and may overshoot by itself. A refusal (429) halves the pace and blocks the lane for as long as the provider
+asked; the pace climbs back by a fifth of the limit a minute. A limit in the provider's headers that is lower than ours
+counts instead of ours, and headers that show under 2 % left slow the lane down before the refusal comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .types import RateLimits
+
+LUA = Path(__file__).with_name("lua").joinpath("limiter.lua").read_text()
+FIELDS = ("blocked_until",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Per minute; 0 is no limit."""
+
+    requests: int
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one call took of what it had reserved. `age` is seconds since it was sent; `retry_after` what a refusal
+    asked for, with `refused` set; `told` what the provider's headers said."""
+
+    reserved: int = 0
+    used: int = 0
+    age: float = 0.0
+    refused: bool = False
+    retry_after: float | None = None
+    told: RateLimits = field(default_factory=RateLimits)
+
+    def refusal(self) -> str:
+        """Milliseconds to stay away, -1 where the provider did not say, empty where it did not refuse."""
+        if not self.refused:
+            return ""
+        return "-1" if self.retry_after is None else f"{max(0.0, self.retry_after) * 1000:.3f}"
+
+    def learned(self) -> tuple[str, ...]:
+        told = self.told
+        figures = (told.requests_limit, told.requests_remaining, told.tokens_limit, told.tokens_remaining)
+        return tuple("" if figure is None else str(figure) for figure in figures)

@@ -1,0 +1,81 @@
+"""The lanes' Redis as this process reaches it: one asynchronous client per event loop, one synchronous for screens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+
+import redis
+from django.conf import settings
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from prompts.llm.lanes import Lanes, LaneState, read_states
+from prompts.llm.limiter import Limits
+
+# What an unreachable Redis raises: its own errors, or the socket's.
+UNREACHABLE = (RedisError, OSError)
+_TIMEOUT = 3.0  # seconds; a lane that cannot be asked sends nothing
+_CONNECTIONS = 32
+
+_by_loop: dict[asyncio.AbstractEventLoop, tuple[Redis, Lanes]] = {}
+
+
+def lanes() -> Lanes:
+    """The lanes, on the running loop's own connections."""
+    loop = asyncio.get_running_loop()
+    if loop not in _by_loop:
+        for closed in [other for other in _by_loop if other.is_closed()]:
+            del _by_loop[closed]
+        client = Redis.from_pool(_pool(settings.REDIS_URL))
+        _by_loop[loop] = client, Lanes(client)
+    return _by_loop[loop][1]
+
+
+async def close() -> None:
+    """Close the running loop's connections, at its end."""
+    client, _ = _by_loop.pop(asyncio.get_running_loop(), (None, None))
+    if client is not None:
+        await client.aclose()
+
+
+def lane_states(lane_keys: Iterable[str]) -> dict[str, LaneState]:
+    """What every lane is doing, for screens; nothing while Redis cannot be reached."""
+    lane_keys = list(lane_keys)
+    if not lane_keys:
+        return {}
+    try:
+        return read_states(_reader(settings.REDIS_URL), lane_keys)
+    except UNREACHABLE:
+        return {}
+
+
+def limits_of(provider: str, *, simulated: bool) -> Limits:
+    """The limits that the operator set for a provider's lanes."""
+    name = "simulated" if simulated else provider
+    return Limits(requests=settings.LLM_REQUESTS_PER_MINUTE[name], tokens=settings.LLM_TOKENS_PER_MINUTE[name])
+
+
+def _pool(url: str) -> BlockingConnectionPool:
+    """Hundreds of calls share a few connections; a connection that died while it idled is replaced once."""
+    return BlockingConnectionPool.from_url(
+        url,
+        timeout=_TIMEOUT,
+        socket_timeout=_TIMEOUT,
+        socket_connect_timeout=_TIMEOUT,
+        max_connections=_CONNECTIONS,
+        retry=AsyncRetry(NoBackoff(), 1),
+    )
+
+
+@lru_cache(maxsize=4)
+def _reader(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 1))
+
+
+os.register_at_fork(after_in_child=_reader.cache_clear)
