@@ -14,6 +14,7 @@
     const dialog = $("#confirm");
     $("h2", dialog).textContent = link.dataset.confirm;
     $("p", dialog).textContent = link.dataset.confirmText || "";
+    $("[data-close-dialog]", dialog).textContent = link.dataset.confirmKeep || "Keep it";
     $("[type=submit]", dialog).textContent = link.dataset.confirmVerb || link.textContent.trim();
     $("form", dialog).action = link.href;
     dialog.showModal();
@@ -73,6 +74,8 @@
     if (target) {
       event.preventDefault();
       target.click();
+    } else if ($(`[data-key="${CSS.escape(event.key)}"]`)) {
+      $(`[data-key="${CSS.escape(event.key)}"]`).click();
     } else if (event.key === "/" && $("[data-search]")) {
       event.preventDefault();
       $("[data-search]").focus();
@@ -99,7 +102,7 @@
   });
   document.addEventListener("htmx:sendError", () => notice("The server cannot be reached. Check your connection."));
   document.addEventListener("htmx:afterSwap", (event) => {
-    const first = $("[data-editing] [data-first]", event.target.closest("table") || document);
+    const first = event.detail.elt?.matches?.("[data-editing]") && $("textarea, input:not([type=hidden])", event.detail.elt);
     if (first) first.focus();
   });
 })();
