@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import cache
 from typing import TypeVar
+
+import aiohttp
+import httpx2
 
 from . import failures
 from .errors import ErrorKind, LlmError
@@ -22,8 +27,14 @@ _T = TypeVar("_T")
 _MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
+@cache
+def tls() -> ssl.SSLContext:
+    """One context for all clients: reading the system's certificates is most of what a new client costs."""
+    return httpx2.create_ssl_context()
+
+
 class Adapter(ABC):
-    """One credential's way to one provider, bound to the event loop of its first call."""
+    """One credential's way to one provider. Made inside the event loop that it is used on."""
 
     sdk_errors: tuple[type[Exception], ...]  # every exception of its own that the SDK lets out
 
@@ -123,6 +134,19 @@ class Adapter(ABC):
         if kind is ErrorKind.CONNECTION:
             return f"{label} could not be reached."
         return f"{label} answered in an unknown shape ({type(error).__name__})."
+
+
+def connection_kind(error: BaseException) -> ErrorKind:
+    """Whether the way there failed or only took too long.
+
+    The SDKs' aiohttp transport reports every failed connection as a timeout, so its cause decides.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, aiohttp.ClientConnectionError):
+            return ErrorKind.TIMEOUT if isinstance(cause, TimeoutError) else ErrorKind.CONNECTION
+        cause = cause.__cause__
+    return ErrorKind.TIMEOUT if "Timeout" in type(error).__name__ else ErrorKind.CONNECTION
 
 
 def expect(value: object, shape: type[_T]) -> _T:

@@ -11,7 +11,7 @@ import httpx2
 from anthropic.types import ContentBlock, Message, TextBlock
 
 from . import failures
-from .adapter import KEEPALIVE, MAX_CONNECTIONS, Adapter, expect
+from .adapter import KEEPALIVE, MAX_CONNECTIONS, Adapter, connection_kind, expect, tls
 from .citations import SourceList
 from .errors import ErrorKind
 from .headers import rate_limits, request_id
@@ -64,7 +64,7 @@ class AnthropicAdapter(Adapter):
             base_url=credential.base_url or BASE_URL,
             max_retries=0,
             open_telemetry=False,
-            http_client=anthropic.DefaultAioHttpClient(limits=limits),
+            http_client=anthropic.DefaultAioHttpClient(limits=limits, verify=tls()),
         )
 
     async def aclose(self) -> None:
@@ -74,7 +74,7 @@ class AnthropicAdapter(Adapter):
         params, turn = self._params(request), _Turn()
         for _ in range(1 + MAX_CONTINUATIONS):
             raw = await self._client.messages.with_raw_response.create(**params, timeout=request.timeout)
-            turn.add(expect(raw.parse(), Message))
+            turn.add(expect(await raw.parse(), Message))
             if not turn.paused:
                 break
             params = _continued(params, turn)
@@ -117,10 +117,8 @@ class AnthropicAdapter(Adapter):
             # An error event inside a stream arrives with the stream's own status, 200.
             status = error.status_code if error.status_code >= 400 else None
             return failures.Rejection(status=status, body=error.body or error.message, headers=error.response.headers)
-        if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
-            return ErrorKind.TIMEOUT
         if isinstance(error, anthropic.APIConnectionError | httpx2.HTTPError):
-            return ErrorKind.CONNECTION
+            return connection_kind(error)
         return ErrorKind.BAD_RESPONSE if isinstance(error, anthropic.AnthropicError) else None
 
 

@@ -69,17 +69,25 @@ class ByteOffsets:
 def place(text: str, start: int, end: int, *, url: str) -> tuple[int, int] | None:
     """The span of a link in `text`, told in code points or in UTF-16 units; None when it lies outside the text.
 
-    OpenAI does not document the unit. The link's own URL, which stands inside the span, decides where they differ.
+    OpenAI does not document the unit. Where the two differ, the reading that looks more like the link wins:
+    it holds the URL, and it begins and ends with the link's own brackets.
     """
-    spans = [(start, end), (_from_utf16(text, start), _from_utf16(text, end))]
+    spans = [(start, end)]
+    if not text.isascii():
+        ends = list(accumulate(1 + (ord(char) > 0xFFFF) for char in text))
+        spans.append((_index(ends, start), _index(ends, end)))
     inside = [(a, b) for a, b in spans if 0 <= a < b <= len(text)]
-    host = urlsplit(url).netloc
-    return next((span for span in inside if host and host in text[slice(*span)]), inside[0] if inside else None)
+
+    def likeness(span: tuple[int, int]) -> int:
+        linked = text[slice(*span)]
+        return (urlsplit(url).netloc in linked) + (linked[0] in "([") + (linked[-1] in ")]")
+
+    return max(inside, key=likeness, default=None)
 
 
-def _from_utf16(text: str, offset: int) -> int:
-    ends = accumulate(1 + (ord(char) > 0xFFFF) for char in text)
-    return sum(1 for end in ends if end <= offset)
+def _index(ends: list[int], offset: int) -> int:
+    """The code point at a UTF-16 offset; -1 when it is beyond the text."""
+    return -1 if not ends or offset > ends[-1] else bisect_right(ends, max(0, offset))
 
 
 def _key(url: str) -> str:

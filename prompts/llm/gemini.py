@@ -6,10 +6,10 @@ Grounding URLs are Google's redirects, kept as they are; their title is the doma
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import cast
 
 import aiohttp
 from google import genai
@@ -17,7 +17,7 @@ from google.genai import errors as genai_errors
 from google.genai import types as gt
 
 from . import failures
-from .adapter import EMBED_TIMEOUT, Adapter
+from .adapter import EMBED_TIMEOUT, KEEPALIVE, MAX_CONNECTIONS, Adapter, tls
 from .citations import ByteOffsets, SourceList
 from .errors import ErrorKind, LlmError
 from .headers import request_id
@@ -25,6 +25,7 @@ from .places import place_of
 from .types import Credential, Delta, Embedding, FinishReason, Reply, Request, Surface, Usage
 
 BASE_URL = "https://generativelanguage.googleapis.com/"
+_READ_BUFFER = 2**22  # bytes; an event of a stream is one line
 
 _FINISH_REASONS = {
     gt.FinishReason.STOP: FinishReason.STOP,
@@ -38,6 +39,28 @@ _FINISH_REASONS = {
     gt.FinishReason.SPII: FinishReason.FILTERED,
     gt.FinishReason.MODEL_ARMOR: FinishReason.FILTERED,
 }
+
+
+# The responses of the call under way. A stream left early keeps its connection until the garbage collector comes
+# by: the SDK holds it in a cycle and offers no way to close it.
+_opened: ContextVar[list[aiohttp.ClientResponse] | None] = ContextVar("gemini_opened", default=None)
+
+
+async def _note(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    response = await handler(request)
+    opened = _opened.get()
+    if opened is not None:
+        opened.append(response)
+    return response
+
+
+@contextmanager
+def _noted(opened: list[aiohttp.ClientResponse]) -> Iterator[None]:
+    token = _opened.set(opened)
+    try:
+        yield
+    finally:
+        _opened.reset(token)
 
 
 @dataclass(slots=True)
@@ -101,25 +124,40 @@ class GeminiAdapter(Adapter):
 
     def __init__(self, credential: Credential) -> None:
         super().__init__(credential)
+        # The SDK would make the same session itself, in a way that aiohttp has deprecated.
+        connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE)
+        self._session = aiohttp.ClientSession(
+            connector=connector, trust_env=True, read_bufsize=_READ_BUFFER, middlewares=(_note,)
+        )
         self._client = genai.Client(
             vertexai=False,
             api_key=credential.api_key or "none",
             http_options=gt.HttpOptions(
                 base_url=credential.base_url or BASE_URL,
+                aiohttp_client=self._session,
+                client_args={"verify": tls()},
+                async_client_args={"verify": tls(), "ssl": tls()},
                 # Without options the SDK tries a broken connection a second time by itself, after 1 to 10 seconds.
                 retry_options=gt.HttpRetryOptions(attempts=1),
             ),
         )
 
     async def aclose(self) -> None:
+        await self._session.close()
         await self._client.aio.aclose()
         self._client.close()
 
     async def _complete(self, request: Request) -> Reply:
         transcript = _Transcript()
-        response = await self._client.aio.models.generate_content(
-            model=request.model, contents=_contents(request), config=_config(request)
-        )
+        opened: list[aiohttp.ClientResponse] = []
+        try:
+            with _noted(opened):
+                response = await self._client.aio.models.generate_content(
+                    model=request.model, contents=_contents(request), config=_config(request)
+                )
+        finally:
+            for one in opened:
+                one.close()
         transcript.add(response)
         if not response.candidates:
             raise LlmError(ErrorKind.BAD_RESPONSE, "The answer has no candidates.")
@@ -127,13 +165,20 @@ class GeminiAdapter(Adapter):
 
     async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         transcript = _Transcript()
-        chunks = await self._client.aio.models.generate_content_stream(
-            model=request.model, contents=_contents(request), config=_config(request)
-        )
-        async with aclosing(cast("AsyncGenerator[gt.GenerateContentResponse, None]", chunks)):
-            async for chunk in chunks:
+        opened: list[aiohttp.ClientResponse] = []
+        try:
+            with _noted(opened):
+                chunks = await self._client.aio.models.generate_content_stream(
+                    model=request.model, contents=_contents(request), config=_config(request)
+                )
+                chunk = await anext(chunks, None)  # only now is the request sent
+            while chunk is not None:
                 if text := transcript.add(chunk):
                     yield Delta(text=text)
+                chunk = await anext(chunks, None)
+        finally:
+            for response in opened:
+                response.close()
         if transcript.finish:
             yield Delta(reply=transcript.reply(model=request.model))
 

@@ -16,7 +16,7 @@ from openai.types.responses import (
 )
 
 from . import failures
-from .adapter import KEEPALIVE, MAX_CONNECTIONS, Adapter, expect
+from .adapter import KEEPALIVE, MAX_CONNECTIONS, Adapter, connection_kind, expect, tls
 from .citations import SourceList, place
 from .errors import ErrorKind, LlmError
 from .headers import rate_limits, request_id
@@ -39,7 +39,7 @@ class OpenAISdkAdapter(Adapter):
             api_key=credential.api_key or "none",  # a local server may want none, the SDK insists on one
             base_url=credential.base_url or self.base_url,
             max_retries=0,
-            http_client=openai.DefaultAioHttpClient(limits=limits),
+            http_client=openai.DefaultAioHttpClient(limits=limits, verify=tls()),
         )
         # The SDK takes both from the environment, where they belong to the operator and not to this key's account.
         self._client.organization = None
@@ -53,10 +53,8 @@ class OpenAISdkAdapter(Adapter):
             return failures.Rejection(
                 status=error.status_code, body=error.body or error.message, headers=error.response.headers
             )
-        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-            return ErrorKind.TIMEOUT
         if isinstance(error, openai.APIConnectionError | httpx2.HTTPError):
-            return ErrorKind.CONNECTION
+            return connection_kind(error)
         if isinstance(error, openai.APIResponseValidationError):
             return ErrorKind.BAD_RESPONSE
         if isinstance(error, openai.APIError):  # an error event inside a stream
@@ -108,8 +106,10 @@ class OpenAIAdapter(OpenAISdkAdapter):
         return params
 
     def _reply(self, response: Response, *, headers: httpx2.Headers) -> Reply:
-        if response.status not in ("completed", "incomplete"):
+        if response.status in ("failed", "cancelled"):
             raise self._failed(response.error.model_dump() if response.error else {}, headers=headers)
+        if response.status not in ("completed", "incomplete"):
+            raise LlmError(ErrorKind.BAD_RESPONSE, f"The answer's status is {response.status}.")
         text, refused = _text(response)
         return Reply(
             text=text,
