@@ -13,7 +13,7 @@ from .dice import seeded
 from .exchange import Answer, Ask, Finish, Piece, Source, count_tokens
 from .language import detect
 from .options import Options
-from .prose import Cast, Scribe
+from .prose import Cast, Scribe, phrasebook
 from .world import GENERIC, Topic, World, WorldBrand
 
 NAME = re.compile(r"(?<=[\w,;:] )[A-Z][\w.&'-]*(?: (?:& )?[A-Z][\w.&'-]*)*")
@@ -35,7 +35,7 @@ class Author:
         day = self.world.today() if options.day is None else options.day
         dice, token = _dice(options.seed, day, ask, ordinal)
         language = detect(ask.prompt or ask.system, ask.country)
-        topic = self._topic(ask.prompt, language)
+        topic = self.topic(ask.prompt, language)
         cast = self._cast(ask, topic, dice=dice, options=options, day=day, language=language)
         scribe = Scribe(dice, language=language, topic=topic.label(language), cast=cast)
         finish = ending or self._ending(dice, options)
@@ -61,17 +61,17 @@ class Author:
         limit = ask.max_tokens
         if limit is not None:
             reasoning = min(reasoning, limit // 2)
-        length = sum(count_tokens(piece.text) for piece in draft.pieces)
+        length = count_tokens(draft.text)
         room = length if limit is None else limit - reasoning
         if draft.finish is Finish.LENGTH:
             room = min(room, length // 3)
         elif draft.finish is Finish.FILTER:
             room = length // 4
-        pieces, finish = draft.pieces, draft.finish
+        pieces, finish, said = draft.pieces, draft.finish, length
         if room < length:
             pieces = _cut(pieces, room)
             finish = Finish.LENGTH if finish is Finish.STOP else finish
-        produced = sum(count_tokens(piece.text) for piece in pieces) + reasoning
+            said = min(room, count_tokens("".join(piece.text for piece in pieces)))
         # Search results are read by the model and billed as input by OpenAI and Anthropic.
         read = 900 * len(draft.sources) if ask.web_search and ask.provider in ("openai", "anthropic") else 0
         return replace(
@@ -79,20 +79,23 @@ class Author:
             pieces=pieces,
             finish=finish,
             input_tokens=ask.input_tokens + read,
-            output_tokens=produced,
+            output_tokens=said + reasoning,
             reasoning_tokens=reasoning,
         )
 
-    def _topic(self, prompt: str, language: str) -> Topic:
+    def topic(self, prompt: str, language: str) -> Topic:
+        """What the prompt is about; a topic made from its own words where the world has none."""
         topic = self.world.topic(prompt)
         if topic.key != GENERIC:
             return topic
-        label = _label(prompt, language)
+        label = _label(prompt, language) or phrasebook()[language]["unclear"][0]
         slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or f"{zlib.crc32(prompt.encode()):08x}"
         return replace(topic, key=slug, labels={"en": label, language: label})
 
     def _cast(self, ask: Ask, topic: Topic, *, dice: random.Random, options: Options, day: int, language: str) -> Cast:
         brands = self._brands(ask, topic, dice=dice, options=options, day=day, language=language)
+        if dice.random() < self.world.absence_rate:
+            brands = ()
         if not ask.web_search:
             return Cast(brands, (), ())
         chances = self.world.source_chances(topic, provider=ask.provider, day=day, language=language)
@@ -140,7 +143,7 @@ class Author:
 
     def _strangers(self, prompt: str, language: str, *, known: set[str]) -> list[tuple[WorldBrand, float]]:
         """Brands for a question that the world knows nothing about: those it names, and invented ones."""
-        names = [] if language == "de" or known else NAME.findall(prompt)[:4]
+        names = [] if language == "de" or known else [name for name in NAME.findall(prompt) if not name.isupper()][:4]
         found = [(WorldBrand(name), 0.95) for name in dict.fromkeys(names)]
         pick = seeded(prompt.casefold()).sample(self.world.invented, k=min(4, len(self.world.invented)))
         found += [(WorldBrand(name, domain=_domain(name)), 0.7 - 0.13 * place) for place, name in enumerate(pick)]
@@ -169,7 +172,7 @@ def _cut(pieces: tuple[Piece, ...], room: int) -> tuple[Piece, ...]:
 
 def _label(prompt: str, language: str) -> str:
     if language == "ja":
-        return re.split(r"[は、。？?]", prompt[:40])[0][:20] or "製品"
+        return re.split(r"[は、。？?]", prompt[:40])[0][:20]
     words = [word for word in CONTENT_WORD.findall(prompt[:400].replace("\x00", " ")) if word.lower() not in FILLERS]
     return " ".join(words[:4]).lower() if language != "de" else " ".join(words[:3])
 

@@ -154,5 +154,5 @@ class Page:
 
 def count_tokens(text: str) -> int:
     """Close to real tokenizers: four Latin characters, or one of a wide script, to a token."""
-    wide = (len(text.encode("utf-8", "surrogatepass")) - len(text)) // 2
+    wide = 0 if text.isascii() else (len(text.encode("utf-8", "surrogatepass")) - len(text)) // 2
     return max(1, round((len(text) - wide) / 4.2 + wide * 0.8)) if text else 0

@@ -13,7 +13,7 @@ from .exchange import Piece, Source
 from .world import WorldBrand
 
 Phrases = dict[str, list[str]]
-SHORTEST, LONGEST = 120, 400  # words
+SHORTEST, LONGEST = 120, 380  # words; the closing comes on top
 
 # Each provider's habits: weights of bullets, numbered, table, prose, sections.
 LAYOUTS = ("bullets", "numbered", "table", "prose", "sections")
@@ -52,6 +52,8 @@ class Scribe:
         self.topic = topic
         self.cast = cast
         self.pieces: list[Piece] = []
+        self.words = 0.0
+        self.goal = SHORTEST + (LONGEST - SHORTEST) * dice.random() ** 2.2
         self.used: set[str] = set()
 
     def write(self, provider: str) -> tuple[Piece, ...]:
@@ -69,7 +71,7 @@ class Scribe:
             self._intro()
             layouts[layout]()
             self._outro()
-        return tuple(self.pieces)
+        return tuple(_tidy(self.pieces))
 
     def refuse(self) -> tuple[Piece, ...]:
         return (Piece(self.dice.choice(self.phrases["refusals"])),)
@@ -90,16 +92,16 @@ class Scribe:
     def _bullets(self) -> None:
         for brand in self.cast.brands:
             self._raw("- ")
-            self._about(brand, bold=True, sentences=self.dice.randint(1, 2))
+            self._about(brand, bold=True, sentences=self.dice.randint(1, 3))
             self._raw("\n")
-        self._raw("\n")
+        self._raw("\n\n")
 
     def _numbered(self) -> None:
         for rank, brand in enumerate(self.cast.brands, start=1):
             self._raw(f"{rank}. **{self._name(brand)}**\n   ")
-            self._about(brand, sentences=self.dice.randint(1, 2))
+            self._about(brand, sentences=self.dice.randint(1, 3))
             self._raw("\n")
-        self._raw("\n")
+        self._raw("\n\n")
 
     def _table(self) -> None:
         header = self.phrases["table"]
@@ -133,7 +135,7 @@ class Scribe:
         if self.dice.random() < 0.5:
             self._say(self._fresh("hedges"))
             self._raw(self.gap)
-        self._pad(SHORTEST)
+        self._pad()
         named = self.dice.random() < 0.55
         closing = self._fresh("closings" if named else "closings_plain")
         self._raw("\n\n" if self.dice.random() < 0.6 else "")
@@ -142,7 +144,7 @@ class Scribe:
     def _without_brands(self) -> None:
         self._say(self._fresh("absent").format(topic=self.topic), cites=True)
         self._raw("\n\n")
-        self._pad(SHORTEST + self.dice.randint(0, 60))
+        self._pad()
         self._raw("\n\n")
         self._say(self._fresh("closings_plain"))
 
@@ -150,19 +152,21 @@ class Scribe:
 
     def _about(self, brand: WorldBrand, *, bold: bool = False, sentences: int) -> None:
         for place in range(sentences):
-            if place and (self.dice.random() < 0.45 or self._length() > LONGEST):
+            if place and (self.dice.random() < 0.45 or self.words > LONGEST):
                 self._raw(self.gap)
                 self._say(self._fresh("more"), cites=self.dice.random() < 0.3)
                 continue
             kinds = ("possessive",) if place else self.dice.choices(("good", "mixed", "bad"), brand.tone)
             name = f"**{self._name(brand)}**" if bold and not place else self._name(brand)
+            if not bold and brand.domain and self.dice.random() < 0.04:
+                name = f"{brand.name} ({brand.domain})"
             fill = {"b": name, "trait": self._fresh("traits"), "limit": self._fresh("limits")}
             self._raw(self.gap if place else "")
             self._say(self._fresh(kinds[0]).format(**fill), cites=not place and self.dice.random() < 0.8, brand=brand)
 
-    def _pad(self, words: int) -> None:
-        for _ in range(12):
-            if self._length() >= words:
+    def _pad(self) -> None:
+        for _ in self.phrases["advice"]:
+            if self.words >= self.goal:
                 return
             self._say(self._fresh("advice"), cites=self.dice.random() < 0.25)
             self._raw("\n\n" if self.dice.random() < 0.25 else self.gap)
@@ -170,19 +174,22 @@ class Scribe:
     def _name(self, brand: WorldBrand) -> str:
         if brand.aliases and self.dice.random() < 0.22:
             return self.dice.choice(brand.aliases)
-        if brand.domain and self.dice.random() < 0.03:
-            return f"{brand.name} ({brand.domain})"
         return brand.name
 
     def _fresh(self, kind: str) -> str:
-        """A phrase that this answer has not used yet, as long as there is one."""
+        """A phrase that this answer has not used yet, as long as a few throws find one."""
         pool = self.phrases[kind]
-        fresh = [phrase for phrase in pool if phrase not in self.used] or pool
-        chosen = fresh[int(self.dice.random() * len(fresh))]
+        chosen = ""
+        for _ in range(6):
+            chosen = pool[int(self.dice.random() * len(pool))]
+            if chosen not in self.used:
+                break
         self.used.add(chosen)
         return chosen
 
     def _say(self, text: str, *, cites: bool = False, brand: WorldBrand | None = None) -> None:
+        # Japanese has no spaces: two and a half characters count as a word.
+        self.words += len(text) / 2.5 if self.wide else text.count(" ") + 1
         self.pieces.append(Piece(text, self._cites(brand) if cites else ()))
 
     def _cites(self, brand: WorldBrand | None) -> tuple[int, ...]:
@@ -197,7 +204,17 @@ class Scribe:
         if text:
             self.pieces.append(Piece(text))
 
-    def _length(self) -> int:
-        if self.wide:
-            return sum(len(piece.text) for piece in self.pieces) * 2 // 5
-        return sum(piece.text.count(" ") + 1 for piece in self.pieces)
+
+def _tidy(pieces: list[Piece]) -> list[Piece]:
+    """One break between blocks: of neighbouring runs of white space the one with most line ends stays."""
+    tidy: list[Piece] = []
+    for piece in pieces:
+        blank = piece.text.isspace()
+        if blank and tidy and tidy[-1].text.isspace():
+            if piece.text.count("\n") > tidy[-1].text.count("\n"):
+                tidy[-1] = piece
+        else:
+            tidy.append(piece)
+    while tidy and tidy[-1].text.isspace():
+        tidy.pop()
+    return tidy

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ class World:
     def __init__(self, raw: Json) -> None:
         self.epoch = dt.date.fromisoformat(raw["epoch"])
         self.refusal_rate = float(raw.get("refusal_rate", 0.0))
+        self.absence_rate = float(raw.get("absence_rate", 0.0))  # answers that name no brand at all
         self.brands = {key: _brand(value) for key, value in raw["brands"].items()}
         self.sources = {key: _source(value) for key, value in raw["sources"].items()}
         self.topics = tuple(_topic(value) for value in raw["topics"])
@@ -164,6 +165,7 @@ def default_world() -> World:
     return World.load()
 
 
+@lru_cache(maxsize=65536)
 def _wobble(key: str, provider: str, day: int) -> float:
     """A few points up and down over about a month, different for each key and provider."""
     phase = sum(ord(letter) * place for place, letter in enumerate(key + provider, start=1))

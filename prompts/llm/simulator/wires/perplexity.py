@@ -78,23 +78,26 @@ class Perplexity(OpenAI):
     def frames(self, ask: Ask, answer: Answer) -> list[bytes]:
         if answer.finish is Finish.EMPTY:
             return [_frame(self.page(ask, answer) | {"object": "chat.completion.chunk"}), b"data: [DONE]\r\n\r\n"]
-        frames, sent = [], ""
-        runs = crumbs(numbered_text(answer))
-        for run in runs:
-            sent += run
-            message, delta = {"role": "assistant", "content": sent}, {"role": "assistant", "content": run}
-            chunk = _page(ask, answer, message, delta, "chat.completion.chunk")
-            chunk["choices"][0]["finish_reason"] = None
-            chunk["usage"] = _usage(ask, answer, share=len(sent) / max(1, len(answer.text)))
-            frames.append(_frame(chunk))
-        last = _page(
-            ask,
-            answer,
-            {"role": "assistant", "content": sent},
-            {"role": "assistant", "content": ""},
-            "chat.completion.done",
+        nothing = {"role": "assistant", "content": ""}
+        whole = _page(
+            ask, answer, {"role": "assistant", "content": numbered_text(answer)}, nothing, "chat.completion.done"
         )
-        return [*frames, _frame(last), b"data: [DONE]\r\n\r\n"]
+        # Every chunk repeats the sources: they are encoded once.
+        whole["search_results"] = orjson.Fragment(orjson.dumps(whole["search_results"]))
+        whole["citations"] = orjson.Fragment(orjson.dumps(whole["citations"]))
+        frames, sent = [], ""
+        for run in crumbs(numbered_text(answer)):
+            sent += run
+            said, delta = {"role": "assistant", "content": sent}, {"role": "assistant", "content": run}
+            choice = {"index": 0, "finish_reason": None, "message": said, "delta": delta}
+            share = len(sent) / max(1, len(answer.text))
+            changed = {
+                "object": "chat.completion.chunk",
+                "usage": _usage(ask, answer, share=share),
+                "choices": [choice],
+            }
+            frames.append(_frame(whole | changed))
+        return [*frames, _frame(whole), b"data: [DONE]\r\n\r\n"]
 
     def error(self, refused: Refused, *, ask: Ask | None, allowance: Allowance) -> tuple[int, Json]:
         if refused.trouble is Trouble.NOT_FOUND and refused.code != "path":
