@@ -151,7 +151,7 @@ def money(value: Decimal | float | None) -> str:
         return "$0.00"
     if amount < Decimal("0.0001"):
         return "<$0.0001"
-    return f"${amount:,.4f}" if amount < Decimal("0.1") else f"${amount:,.2f}"
+    return f"${amount:.4f}".removesuffix("00") if amount < Decimal("0.1") else f"${amount:,.2f}"
 
 
 @register.filter
