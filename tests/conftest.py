@@ -1,7 +1,7 @@
 """The house of the tests: services, network walls, the provider simulator and the cast."""
 
-import importlib.util
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis as redis_client
@@ -9,7 +9,7 @@ from django.conf import settings
 
 from prompts.llm.simulator.server import Running, serve_in_thread
 
-pytest_plugins = ["tests.cast"] if importlib.util.find_spec("tests.cast") else []
+pytest_plugins = ["tests.cast"]
 
 
 @pytest.fixture(autouse=True)
@@ -33,21 +33,8 @@ def _simulator() -> Iterator[Running]:
 
 
 @pytest.fixture
-def simulator(_simulator: Running) -> Running:
-    """The simulated providers, as freshly started: no latency, no faults, nothing counted."""
+def simulator(_simulator: Running, settings: Any) -> Running:
+    """The simulated providers, as freshly started: no latency, no faults, nothing counted. The product asks them."""
     _simulator.reset()
+    settings.SIMULATOR_URL = _simulator.root_url
     return _simulator
-
-
-@pytest.fixture(scope="session")
-def _simulator_server() -> Iterator[Running]:
-    with serve_in_thread() as running:
-        yield running
-
-
-@pytest.fixture
-def simulator(_simulator_server: Running, settings: Any) -> Running:
-    """The simulated providers as they start: no faults, no delay, generous limits. The product is pointed at them."""
-    _simulator_server.reset()
-    settings.SIMULATOR_URL = _simulator_server.root_url
-    return _simulator_server
