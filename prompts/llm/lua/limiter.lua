@@ -11,6 +11,7 @@ local LEAST = 0.02            -- the factor never falls below this
 local CUT_EVERY = 10000       -- one wave of refusals cuts once
 local LONGEST_BLOCK = 3600000
 local KEEP = 3600000
+local ROUNDING = 0.01         -- a sum of many fractions of milliseconds that is off by this little is not late
 
 local function limiter_clock(ahead, start)
   return { ahead = tonumber(ahead) or 0, start = tonumber(start) or 0 }
@@ -84,7 +85,8 @@ local function limiter_take(lane, now, want, horizon, tokens)
   while #slots < want do
     local at = math.max(now, lane.blocked_until, limiter_earliest(lane.requests, 1),
       limiter_earliest(lane.tokens, tokens))
-    if at > now + horizon then return slots, at - now - horizon end
+    if at < now + ROUNDING then at = now end
+    if at > now + horizon + ROUNDING then return slots, at - now - horizon end
     limiter_charge(lane.requests, at, 1)
     limiter_charge(lane.tokens, at, tokens)
     slots[#slots + 1] = math.ceil((at - now) * 1000)
