@@ -12,7 +12,7 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from .adapter import expect
-from .citations import SourceList
+from .citations import SourceList, place
 from .errors import ErrorKind, LlmError
 from .headers import rate_limits, request_id
 from .openai import OpenAISdkAdapter
@@ -26,7 +26,7 @@ _FINISH_REASONS = {
 
 
 @dataclass(slots=True)
-class _Transcript:
+class Transcript:
     """A whole answer, or what a stream has brought of it. `extras` are the fields that OpenAI's schema lacks."""
 
     text: str = ""
@@ -36,6 +36,7 @@ class _Transcript:
     finish: str = ""
     usage: CompletionUsage | None = None
     extras: dict[str, Any] = field(default_factory=dict)
+    annotations: list[Any] = field(default_factory=list)
 
     def add(self, chunk: ChatCompletion | ChatCompletionChunk) -> str:
         """Take in a chunk (or a whole completion) and return the text that it brought."""
@@ -51,6 +52,7 @@ class _Transcript:
         brought = (message.content if message else "") or ""
         self.text += brought
         self.refusal += (message.refusal if message else "") or ""
+        self.annotations.extend(getattr(message, "annotations", None) or ())
         return brought
 
 
@@ -59,7 +61,7 @@ class ChatCompletionsAdapter(OpenAISdkAdapter):
         raw = await self._client.chat.completions.with_raw_response.create(
             **self._params(request), timeout=request.timeout
         )
-        transcript = _Transcript()
+        transcript = Transcript()
         completion = expect(raw.parse(), ChatCompletion)
         if not completion.choices:
             raise LlmError(ErrorKind.BAD_RESPONSE, "The answer has no choices.", request_id=request_id(raw.headers))
@@ -67,7 +69,7 @@ class ChatCompletionsAdapter(OpenAISdkAdapter):
         return self._reply(transcript, headers=raw.headers)
 
     async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        transcript = _Transcript()
+        transcript = Transcript()
         params = self._params(request) | self._stream_params()
         async with await self._client.chat.completions.create(**params, stream=True, timeout=request.timeout) as chunks:
             async for chunk in chunks:
@@ -90,10 +92,19 @@ class ChatCompletionsAdapter(OpenAISdkAdapter):
     def _stream_params(self) -> dict[str, Any]:
         return {"stream_options": {"include_usage": True}}
 
-    def _sources(self, text: str, extras: Mapping[str, Any]) -> SourceList:
-        return SourceList()
+    def _sources(self, text: str, transcript: Transcript) -> SourceList:
+        """OpenAI's annotations, which OpenRouter sends too; streamed ones come as bare dictionaries."""
+        sources = SourceList()
+        for note in transcript.annotations:
+            cited = note.get("url_citation") if isinstance(note, Mapping) else note.url_citation.model_dump()
+            if cited and cited.get("url"):
+                url = str(cited["url"])
+                span = place(text, cited.get("start_index") or 0, cited.get("end_index") or 0, url=url)
+                start, end = span or (None, None)
+                sources.cite(url, title=str(cited.get("title") or ""), start=start, end=end)
+        return sources
 
-    def _reply(self, transcript: _Transcript, *, headers: httpx2.Headers) -> Reply:
+    def _reply(self, transcript: Transcript, *, headers: httpx2.Headers) -> Reply:
         refused = bool(transcript.refusal and not transcript.text)
         text = transcript.text or transcript.refusal
         finish = _FINISH_REASONS.get(transcript.finish, FinishReason.OTHER)
@@ -102,7 +113,7 @@ class ChatCompletionsAdapter(OpenAISdkAdapter):
             model=transcript.model,
             finish_reason=FinishReason.REFUSAL if refused else finish,
             usage=_usage(transcript.usage),
-            citations=self._sources(text, transcript.extras).citations(),
+            citations=self._sources(text, transcript).citations(),
             request_id=request_id(headers) or transcript.id,
             rate_limits=rate_limits(headers),
         )

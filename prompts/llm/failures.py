@@ -12,7 +12,8 @@ from .errors import ErrorKind, LlmError
 
 _MAX_MESSAGE = 300
 
-# Codes that say more than the status: OpenAI's `code`/`type`, Anthropic's `error.type`, Google's `status`/`reason`.
+# Codes that say more than the status, which a mere `server_error` does not: OpenAI's `code` and `type`, Anthropic's
+# `error.type`, Google's `status` and `reason`.
 KIND_BY_CODE = {
     "insufficient_quota": ErrorKind.BILLING,
     "billing_hard_limit_reached": ErrorKind.BILLING,
@@ -54,15 +55,15 @@ KIND_BY_CODE = {
     "timeout_error": ErrorKind.TIMEOUT,
     "gateway_timeout": ErrorKind.TIMEOUT,
     "DEADLINE_EXCEEDED": ErrorKind.TIMEOUT,
-    "server_error": ErrorKind.SERVER,
-    "api_error": ErrorKind.SERVER,
-    "internal_error": ErrorKind.SERVER,
-    "INTERNAL": ErrorKind.SERVER,
 }
 # Some failures are told apart only by their sentence.
 KIND_BY_SENTENCE = (
     ("credit balance is too low", ErrorKind.BILLING),  # Anthropic: 400 invalid_request_error
     ("billing to be enabled", ErrorKind.BILLING),  # Google: 400 FAILED_PRECONDITION
+    ("credits are depleted", ErrorKind.BILLING),  # Google: 429 RESOURCE_EXHAUSTED
+    ("content filtering policy", ErrorKind.CONTENT_POLICY),  # Anthropic: 400 invalid_request_error
+    ("content policy", ErrorKind.CONTENT_POLICY),  # Perplexity: 400 bad_request
+    ("blocked by policy", ErrorKind.CONTENT_POLICY),  # Google: 400 INVALID_ARGUMENT
     ("request too large for", ErrorKind.BAD_REQUEST),  # OpenAI: 429 that no waiting cures
     ("prompt is too long", ErrorKind.BAD_REQUEST),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .adapter import Adapter
-from .chat_completions import ChatCompletionsAdapter
+from .chat_completions import ChatCompletionsAdapter, Transcript
 from .citations import SourceList
 from .types import Request, Surface
 
@@ -31,13 +31,13 @@ class PerplexityAdapter(ChatCompletionsAdapter):
     def _stream_params(self) -> dict[str, Any]:
         return {}  # usage comes unasked, and unknown fields are refused
 
-    def _sources(self, text: str, extras: Mapping[str, Any]) -> SourceList:
+    def _sources(self, text: str, transcript: Transcript) -> SourceList:
         """A source is cited when its number stands in the text, as in `[2]`; the first such marker is its place."""
         marks: dict[int, re.Match[str]] = {}
         for mark in _MARKER.finditer(text):
             marks.setdefault(int(mark[1]), mark)
         sources = SourceList()
-        for number, (url, title) in enumerate(_results(extras), start=1):
+        for number, (url, title) in enumerate(_results(transcript.extras), start=1):
             if place := marks.get(number):
                 sources.cite(url, title=title, start=place.start(), end=place.end())
             else:
