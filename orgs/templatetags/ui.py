@@ -121,10 +121,15 @@ def fresh_id(prefix: str) -> str:
     return f"{prefix}-{uuid4().hex[:8]}"
 
 
+def _missing(value: object) -> bool:
+    """Django hands a filter the empty string where a name is not in the context."""
+    return isinstance(value, str)
+
+
 @register.filter
 def percent(value: float | None) -> str:
     """A share in 0..1 as whole per cent; a dash where it is unknown, `<1%` where rounding would say none."""
-    if value is None or value == "":
+    if value is None or _missing(value):
         return _DASH
     if 0 < value < 0.005:
         return "<1%"
@@ -144,7 +149,7 @@ def interval(estimate: Estimate | None) -> str:
 @register.filter
 def money(value: Decimal | float | None) -> str:
     """US dollars; more digits for less money, a dash where the price is unknown."""
-    if value is None or value == "":
+    if value is None or _missing(value):
         return _DASH
     amount = Decimal(value)
     if amount == 0:
@@ -157,13 +162,13 @@ def money(value: Decimal | float | None) -> str:
 @register.filter
 def count(value: int | None) -> str:
     """A whole number with thousands separated."""
-    return _DASH if value is None or value == "" else f"{int(value):,}"
+    return _DASH if value is None or _missing(value) else f"{int(value):,}"
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
     """Seconds as people say them: `0.8 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds is None or seconds == "":
+    if seconds is None or _missing(seconds):
         return _DASH
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -178,7 +183,7 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def milliseconds(value: int | None) -> float | None:
     """Milliseconds as seconds, for `duration`."""
-    return None if value is None or value == "" else value / 1000
+    return None if value is None or _missing(value) else value / 1000
 
 
 @register.filter
