@@ -250,6 +250,8 @@ LLM_TOKENS_PER_MINUTE: dict[str, int] = {
 # Answers an organization may ask for in a calendar month; 0 means no limit.
 MONTHLY_ANSWERS = env.int("MONTHLY_ANSWERS", default=0)
 SCAN_LEASE_SECONDS = env.int("SCAN_LEASE_SECONDS", default=180)
+# Answers that one worker process asks at a time.
+SCAN_CONCURRENCY = env.int("SCAN_CONCURRENCY", default=400)
 
 CELERY_BROKER_URL = REDIS_URL
 

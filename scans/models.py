@@ -121,7 +121,9 @@ class Answer(OrgModel):
             models.CheckConstraint(condition=~Q(status="failed") | ~Q(error_kind=""), name="scans_answer_failed_why"),
         ]
         indexes = [
-            models.Index(fields=["lane", "turn", "due_at"], condition=Q(status="pending"), name="scans_answer_due"),
+            models.Index(
+                fields=["lane", "engine", "turn", "due_at"], condition=Q(status="pending"), name="scans_answer_due"
+            ),
             models.Index(fields=["lease_until"], condition=Q(status="claimed"), name="scans_answer_leased"),
             models.Index(fields=["scan", "status"], name="scans_answer_by_scan"),
         ]

@@ -1,0 +1,83 @@
+"""One claimed answer: the call, and what is to become of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from prompts.gateway import Call, Lane, ask
+from prompts.llm.errors import ErrorKind, LlmError
+from prompts.llm.types import Request, Turn
+from scans.backoff import retry_in
+from scans.claims import Claimed
+from scans.models import Answer
+from scans.store import Outcome
+
+logger = logging.getLogger("prompter.scans")
+
+CALL_SECONDS = 120.0
+_GRACE = 5.0  # the adapter's own timeout comes first, and says more
+PURPOSE = "scan"
+CRASHED = "crashed"
+
+
+async def outcome_of(claimed: Claimed, lane: Lane) -> Outcome:
+    """Ask once; the caller holds the lease and a slot. Never raises but when cancelled."""
+    try:
+        async with asyncio.timeout(CALL_SECONDS + _GRACE):
+            answered = await ask(_call(claimed, lane), granted=True)
+    except LlmError as error:
+        return _failed(claimed, error)
+    except TimeoutError:
+        return _failed(claimed, LlmError(ErrorKind.TIMEOUT, f"No answer within {CALL_SECONDS:.0f} seconds."))
+    except Exception as error:  # a mistake of ours must cost one answer, not the runner and all it holds
+        logger.exception("answer %s crashed", claimed.id)
+        return gave_up(claimed, CRASHED, f"Asking failed inside Prompter ({type(error).__name__}).")
+    return Outcome(
+        claimed=claimed,
+        status=Answer.Status.SUCCEEDED,
+        reply=answered.reply,
+        cost=answered.cost,
+        latency_ms=answered.latency_ms,
+    )
+
+
+def gave_up(claimed: Claimed, kind: str, message: str) -> Outcome:
+    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=kind, error=message)
+
+
+def _failed(claimed: Claimed, error: LlmError) -> Outcome:
+    nothing_sent = error.kind is ErrorKind.BREAKER_OPEN
+    pause = retry_in(error, calls=claimed.attempts - nothing_sent)
+    if pause is None:
+        return gave_up(claimed, error.kind.value, error.message)
+    return Outcome(
+        claimed=claimed,
+        status=Answer.Status.PENDING,
+        error_kind=error.kind.value,
+        error=error.message,
+        retry_in=pause,
+        counted=not nothing_sent,
+    )
+
+
+def _call(claimed: Claimed, lane: Lane) -> Call:
+    engine = lane.engine
+    request = Request(
+        model=engine.model,
+        turns=(Turn(role="user", text=claimed.prompt_text),),
+        surface=engine.surface,
+        country=claimed.country if engine.takes_country else "",
+        language=claimed.language if engine.takes_language else "",
+        max_output_tokens=engine.max_output_tokens,
+        timeout=CALL_SECONDS,
+    )
+    return Call(
+        org_id=claimed.org_id,
+        project_id=claimed.project_id,
+        lane=lane,
+        request=request,
+        purpose=PURPOSE,
+        reference=f"answer:{claimed.id}",
+        attempt=claimed.attempts,
+    )

@@ -1,0 +1,220 @@
+"""Leases on answers: which are due, claiming them, keeping, giving back and recovering them.
+
+Works over every organization at once. Every time is the database's clock; every statement that locks several rows
+locks them in the order of their ids or skips locked ones, so that runners never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from orgs.scoping import all_orgs_scope
+
+MAX_LOST_LEASES = 3
+_SUSPECT = MAX_LOST_LEASES - 1
+_REASON = "scan runner"
+
+
+@dataclass(frozen=True, slots=True)
+class DueLane:
+    """`count` answers of one engine in one lane may be asked now, the first of them for `org_id`. A suspect answer has
+    lost so many workers that the next loss is its last: it may be what kills them."""
+
+    lane: str
+    engine: str
+    suspect: bool
+    org_id: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One answer held under a lease. `attempts` counts the call that is about to be made."""
+
+    id: int
+    token: uuid.UUID
+    org_id: int
+    project_id: int
+    scan_id: int
+    lane: str
+    engine: str
+    prompt_text: str
+    country: str
+    language: str
+    attempts: int
+    suspect: bool
+    created_at: datetime
+
+
+# Walks from one (lane, engine) to the next along the index instead of reading every pending row.
+_DUE = """
+WITH RECURSIVE pair AS (
+  (SELECT lane, engine FROM scans_answer WHERE status = 'pending' ORDER BY lane, engine LIMIT 1)
+  UNION ALL
+  SELECT following.lane, following.engine FROM pair, LATERAL (
+    SELECT lane, engine FROM scans_answer
+    WHERE status = 'pending' AND (lane, engine) > (pair.lane, pair.engine) ORDER BY lane, engine LIMIT 1
+  ) following
+)
+SELECT pair.lane, pair.engine, due.suspect, due.org_id, due.count FROM pair, LATERAL (
+  SELECT suspect, (array_agg(org_id ORDER BY turn))[1] AS org_id, count(*) AS count FROM (
+    SELECT org_id, turn, lost_leases >= %(suspect)s AS suspect FROM scans_answer
+    WHERE status = 'pending' AND lane = pair.lane AND engine = pair.engine AND due_at <= now()
+    ORDER BY turn LIMIT %(limit)s
+  ) first GROUP BY suspect
+) due
+"""
+
+_CLAIM = """
+WITH wanted AS (
+  SELECT * FROM unnest(%(lanes)s::text[], %(engines)s::text[], %(suspects)s::bool[], %(counts)s::int[])
+    AS w(lane, engine, suspect, count)
+), picked AS MATERIALIZED (
+  SELECT first.id FROM wanted, LATERAL (
+    SELECT id FROM scans_answer
+    WHERE status = 'pending' AND lane = wanted.lane AND engine = wanted.engine AND due_at <= now()
+      AND (lost_leases >= %(suspect)s) = wanted.suspect
+    ORDER BY turn, id LIMIT wanted.count FOR UPDATE SKIP LOCKED
+  ) first
+)
+UPDATE scans_answer a
+SET status = 'claimed', lease_token = %(token)s, lease_until = now() + %(lease)s * interval '1 second',
+    attempts = attempts + 1
+FROM picked WHERE a.id = picked.id
+RETURNING a.id, a.lease_token, a.org_id, a.project_id, a.scan_id, a.lane, a.engine, a.prompt_text, a.country,
+    a.language, a.attempts, a.lost_leases >= %(suspect)s, a.created_at, a.turn
+"""
+
+_BEGIN_SCANS = """
+UPDATE scans_scan SET status = 'running', started_at = now() WHERE id = ANY(%s) AND status = 'queued'
+"""
+
+_HELD = """
+SELECT a.id FROM scans_answer a JOIN unnest(%(ids)s::bigint[], %(tokens)s::uuid[]) AS held(id, token)
+  ON a.id = held.id AND a.lease_token = held.token
+WHERE a.status = 'claimed'
+"""
+
+_RENEW = f"""
+WITH mine AS MATERIALIZED ({_HELD} ORDER BY a.id FOR UPDATE OF a SKIP LOCKED)
+UPDATE scans_answer a SET lease_until = now() + %(lease)s * interval '1 second' FROM mine WHERE a.id = mine.id
+"""  # noqa: S608 - composed of constants
+
+_GIVE_BACK = f"""
+WITH mine AS MATERIALIZED ({_HELD} ORDER BY a.id FOR UPDATE OF a)
+UPDATE scans_answer a
+SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now(), attempts = a.attempts - %(uncount)s
+FROM mine WHERE a.id = mine.id
+"""  # noqa: S608 - composed of constants
+
+_EXPIRE = """
+WITH gone AS MATERIALIZED (
+  SELECT id FROM scans_answer WHERE status = 'claimed' AND lease_until < now()
+  ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE scans_answer a
+SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now(), lost_leases = a.lost_leases + 1
+FROM gone WHERE a.id = gone.id AND a.lost_leases < %(suspect)s
+"""
+
+_CONDEMNED = """
+SELECT id, lease_token, org_id, project_id, scan_id, lane, engine, prompt_text, country, language, attempts, true,
+    created_at
+FROM scans_answer WHERE status = 'claimed' AND lease_until < now() AND lost_leases >= %(suspect)s
+ORDER BY id LIMIT %(limit)s
+"""
+
+_MOVE = """
+UPDATE scans_answer SET lane = %(target)s, simulated = %(simulated)s
+WHERE status = 'pending' AND org_id = %(org_id)s AND lane = %(lane)s AND engine = %(engine)s
+"""
+
+
+def due_lanes(*, limit: int) -> list[DueLane]:
+    """Every lane with answers to ask now, counting at most `limit` in each."""
+    return [DueLane(*row) for row in _rows(_DUE, {"suspect": _SUSPECT, "limit": limit})]
+
+
+def next_due_in() -> float | None:
+    """Seconds until the next waiting answer may be asked, negative when one may already; None when none waits."""
+    [(seconds,)] = _rows("SELECT extract(epoch FROM min(due_at) - now()) FROM scans_answer WHERE status = 'pending'")
+    return None if seconds is None else float(seconds)
+
+
+def claim(wanted: Sequence[DueLane]) -> list[Claimed]:
+    """Lease at most `count` due answers of each lane, earliest turns first, and call their scans running."""
+    if not wanted:
+        return []
+    rows = _rows(
+        _CLAIM,
+        {
+            "lanes": [due.lane for due in wanted],
+            "engines": [due.engine for due in wanted],
+            "suspects": [due.suspect for due in wanted],
+            "counts": [due.count for due in wanted],
+            "suspect": _SUSPECT,
+            "token": uuid.uuid4(),
+            "lease": settings.SCAN_LEASE_SECONDS,
+        },
+    )
+    # In its own transaction: cancelling locks a scan before its answers, claiming has just locked answers.
+    _execute(_BEGIN_SCANS, [sorted({row[4] for row in rows})])
+    return [Claimed(*row[:-1]) for row in sorted(rows, key=lambda row: (row[-1], row[0]))]
+
+
+def lost(claimed: Iterable[Claimed]) -> set[int]:
+    """Ids of those that are not ours any more: their scan was cancelled, or the lease ran out and was taken back."""
+    held = list(claimed)
+    if not held:
+        return set()
+    return {one.id for one in held} - {pk for (pk,) in _rows(_HELD, _ids_and_tokens(held))}
+
+
+def renew(claimed: Iterable[Claimed]) -> None:
+    _execute(_RENEW, {**_ids_and_tokens(list(claimed)), "lease": settings.SCAN_LEASE_SECONDS})
+
+
+def give_back(claimed: Iterable[Claimed], *, asked: bool) -> None:
+    """Return leased answers unanswered; a call that was never sent (`asked` false) is not counted."""
+    _execute(_GIVE_BACK, {**_ids_and_tokens(list(claimed)), "uncount": 0 if asked else 1})
+
+
+def expire(*, limit: int = 1000) -> int:
+    """Return answers whose workers are gone, except those that have lost too many. How many were returned."""
+    return _execute(_EXPIRE, {"suspect": _SUSPECT, "limit": limit})
+
+
+def condemned(*, limit: int = 1000) -> list[Claimed]:
+    """Answers whose lease ran out for the last time."""
+    return [Claimed(*row) for row in _rows(_CONDEMNED, {"suspect": _SUSPECT, "limit": limit})]
+
+
+def move(org_id: int, *, engine: str, lane: str, target: str, simulated: bool) -> None:
+    """Put an organization's waiting answers into another lane: its key has changed since they were created."""
+    parameters = {"org_id": org_id, "engine": engine, "lane": lane, "target": target, "simulated": simulated}
+    _execute(_MOVE, parameters)
+
+
+def _ids_and_tokens(claimed: list[Claimed]) -> dict[str, Any]:
+    return {"ids": [one.id for one in claimed], "tokens": [one.token for one in claimed]}
+
+
+def _rows(sql: str, parameters: Any = None) -> list[Any]:
+    with all_orgs_scope(_REASON), connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: list[Any] = cursor.fetchall()
+        return rows
+
+
+def _execute(sql: str, parameters: Any = None) -> int:
+    with all_orgs_scope(_REASON), connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        changed: int = cursor.rowcount
+        return changed

@@ -1,0 +1,150 @@
+"""The answers that one process holds: waiting for their slot, being asked, and on their way into the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.conf import settings
+
+from prompts.gateway import Lane, give_back
+from scans import claims
+from scans.asking import outcome_of
+from scans.claims import Claimed
+from scans.database import Database
+from scans.ending import finish_scans
+from scans.store import Outcome, Store
+
+logger = logging.getLogger("prompter.scans")
+
+GATHER = 0.02  # seconds that an answer waits for others to be stored with
+MOST_STORED = 100  # answers in one transaction
+WATCH = 1.0  # seconds until a cancelled scan is noticed
+GRACE = 8.0  # seconds that calls under way get when the worker stops
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One claimed answer in this process, from its claim until it is stored."""
+
+    claimed: Claimed
+    lane: Lane | None = None
+    task: asyncio.Task[None] | None = None
+    sent: bool = False
+
+
+class Flights:
+    def __init__(self, database: Database) -> None:
+        self.changed = asyncio.Event()  # some were stored
+        self._database = database
+        self._store = Store()
+        self._flights: dict[int, Flight] = {}
+        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    @property
+    def suspects(self) -> int:
+        return sum(flight.claimed.suspect for flight in self._flights.values())
+
+    def by_lane(self) -> Counter[tuple[str, str]]:
+        return Counter((flight.claimed.lane, flight.claimed.engine) for flight in self._flights.values())
+
+    def take_off(self, claimed: Claimed, lane: Lane, *, at: float) -> None:
+        """Ask it when the monotonic clock shows `at`."""
+        flight = self._flights[claimed.id] = Flight(claimed, lane)
+        flight.task = asyncio.create_task(self._fly(flight, at))
+
+    def report(self, outcome: Outcome) -> None:
+        """What became of an answer that was not asked at all."""
+        self._flights[outcome.claimed.id] = Flight(outcome.claimed)
+        self._outcomes.put_nowait(outcome)
+
+    async def _fly(self, flight: Flight, at: float) -> None:
+        assert flight.lane is not None
+        await asyncio.sleep(max(0.0, at - time.monotonic()))
+        flight.sent = True
+        self._outcomes.put_nowait(await outcome_of(flight.claimed, flight.lane))
+
+    async def keep_leases(self) -> None:
+        """Renew what is held, and drop what is not ours any more before it is sent."""
+        interval, renewed_at = settings.SCAN_LEASE_SECONDS / 3, time.monotonic()
+        while True:
+            await asyncio.sleep(min(WATCH, interval))
+            waiting = [flight.claimed for flight in self._flights.values() if not flight.sent]
+            if waiting:
+                await self._drop(await self._database(claims.lost, waiting))
+            if self._flights and time.monotonic() - renewed_at >= interval - WATCH:
+                renewed_at = time.monotonic()
+                await self._database(claims.renew, [flight.claimed for flight in self._flights.values()])
+
+    async def store_outcomes(self) -> None:
+        while True:
+            batch = [await self._outcomes.get()]
+            await asyncio.sleep(GATHER)
+            while not self._outcomes.empty() and len(batch) < MOST_STORED:
+                batch.append(self._outcomes.get_nowait())
+            batch.sort(key=_org_of)
+            for org_id, outcomes in groupby(batch, key=_org_of):
+                await self._store_of(org_id, list(outcomes))
+            self.changed.set()
+
+    async def _store_of(self, org_id: int, outcomes: list[Outcome]) -> None:
+        await self._database(self._store, outcomes)
+        for outcome in outcomes:
+            self._flights.pop(outcome.claimed.id, None)
+        # The process that stores a scan's last answer holds none of it afterwards.
+        flying = {flight.claimed.scan_id for flight in self._flights.values()}
+        landed = {outcome.claimed.scan_id for outcome in outcomes} - flying
+        if landed:
+            await self._database(finish_scans, org_id, landed)
+
+    async def land(self, stop: Callable[[], bool]) -> None:
+        """Ask nothing more: return what waits for its slot, and let calls under way end. A worker that stops waits
+        only a moment for them."""
+        await self._return(
+            [flight for flight in self._flights.values() if flight.task and not flight.sent], asked=False
+        )
+        give_up = float("inf")
+        while self._flights and time.monotonic() < give_up:
+            if stop():
+                give_up = min(give_up, time.monotonic() + GRACE)
+            await asyncio.sleep(0.05)
+        under_way = [flight for flight in self._flights.values() if flight.task and not flight.task.done()]
+        await self._return(under_way, asked=True)
+        while self._flights:  # being stored
+            self.changed.clear()
+            await self.changed.wait()
+
+    async def abandon(self) -> None:
+        tasks = [flight.task for flight in self._flights.values() if flight.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _return(self, flights: list[Flight], *, asked: bool) -> None:
+        await self._drop({flight.claimed.id for flight in flights}, unsent=not asked)
+        if flights:
+            await self._database(claims.give_back, [flight.claimed for flight in flights], asked=asked)
+
+    async def _drop(self, ids: Iterable[int], *, unsent: bool = True) -> None:
+        """Forget these; their unused slots go back to their lanes."""
+        dropped = [
+            self._flights.pop(pk) for pk in ids if pk in self._flights and not (unsent and self._flights[pk].sent)
+        ]
+        for flight in dropped:
+            if flight.task:
+                flight.task.cancel()
+        slots = Counter(flight.lane for flight in dropped if flight.lane and not flight.sent)
+        for lane, count in slots.items():
+            await give_back(lane, count)
+
+
+def _org_of(outcome: Outcome) -> int:
+    return outcome.claimed.org_id

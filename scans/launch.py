@@ -1,0 +1,227 @@
+"""Starting, cancelling and retrying a scan: rows first, in one transaction, and a nudge once it has committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from billing import meter
+from orgs.events import emit
+from prompts.gateway import EngineUnavailable, Lane, lane_for
+from prompts.models import Project, Prompt
+from scans.models import Answer, Scan
+from scans.tasks import nudge
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from accounts.models import User
+
+BATCH = 1_000
+MAX_SAMPLES = 10
+
+
+class CannotStart(Exception):
+    """A scan cannot start or be retried. `message` is for people; `code` is one of archived, no_prompts, no_engines,
+    samples, engine_unavailable, already_running (`scan` is the one that runs) and quota."""
+
+    def __init__(self, message: str, *, code: str, scan: Scan | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.scan = scan
+
+
+def start_scan(
+    project: Project,
+    *,
+    source: str,
+    actor: User | None = None,
+    engines: Sequence[str] | None = None,
+    samples: int | None = None,
+) -> Scan:
+    """Ask every active prompt of every engine; call it inside the organization's scope. Raises `CannotStart`. Of two
+    at once the database lets one through."""
+    if project.archived_at is not None:
+        raise CannotStart("This project is archived.", code="archived")
+    samples = project.samples if samples is None else samples
+    if not 1 <= samples <= MAX_SAMPLES:
+        raise CannotStart(f"A prompt can be asked 1 to {MAX_SAMPLES} times in a scan, not {samples}.", code="samples")
+    lanes = _lanes(project.org_id, project.engines if engines is None else engines)
+    scan = Scan(
+        org_id=project.org_id,
+        project=project,
+        source=source,
+        engines=[lane.engine.key for lane in lanes],
+        samples=samples,
+        total=1,
+        simulated=any(lane.simulated for lane in lanes),
+        started_by=actor,
+    )
+    with transaction.atomic():
+        _insert(scan)
+        _insert_answers(scan, lanes)
+        _reserve(scan, scan.total)
+        emit(scan.org_id, "scan.started", actor=actor, target=scan, data=_told(scan))
+        transaction.on_commit(nudge)
+    return scan
+
+
+def cancel_scan(scan: Scan, *, actor: User | None) -> bool:
+    """Ask nothing more, and refuse answers that are under way. False when the scan had ended already."""
+    now = timezone.now()
+    with transaction.atomic():
+        rows = Scan.objects.for_org(scan.org_id).filter(pk=scan.pk, status__in=Scan.OPEN)
+        if not rows.update(status=Scan.Status.CANCELLED, finished_at=now):
+            return False
+        answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, status__in=Answer.OPEN)
+        _lock(answers)
+        cancelled = answers.update(status=Answer.Status.CANCELLED, finished_at=now, lease_token=None, lease_until=None)
+        scan.refresh_from_db(from_queryset=Scan.objects.for_org(scan.org_id))
+        emit(scan.org_id, "scan.cancelled", actor=actor, target=scan, data={**_told(scan), "cancelled": cancelled})
+        if cancelled:
+            meter.release(scan.org_id, meter.ANSWERS, cancelled, at=scan.created_at)
+    return True
+
+
+def retry_failed(scan: Scan, *, actor: User | None) -> int:
+    """Ask the failed answers of an ended scan again, and open it again. How many; raises `CannotStart`."""
+    answers = Answer.objects.for_org(scan.org_id)
+    failed = answers.filter(scan=scan, status=Answer.Status.FAILED)
+    engines = sorted(failed.order_by().values_list("engine", flat=True).distinct())
+    lanes = {lane.engine.key: lane for lane in _lanes(scan.org_id, engines)} if engines else {}
+    with transaction.atomic():
+        if not lanes or not _reopen(scan):
+            return 0
+        _lock(failed)
+        reopened = sum(_ask_again(failed.filter(engine=key), lane) for key, lane in lanes.items())
+        emit(scan.org_id, "scan.retried", actor=actor, target=scan, data={**_told(scan), "retried": reopened})
+        _reserve(scan, reopened)
+        transaction.on_commit(nudge)
+    return reopened
+
+
+def _lanes(org_id: int, engines: Sequence[str]) -> list[Lane]:
+    """One lane an engine, in the order given."""
+    if not engines:
+        raise CannotStart("No engine is chosen. Choose at least one.", code="no_engines")
+    try:
+        return [lane_for(org_id, key) for key in dict.fromkeys(engines)]
+    except EngineUnavailable as unavailable:
+        raise CannotStart(str(unavailable), code="engine_unavailable") from unavailable
+
+
+def _insert(scan: Scan) -> None:
+    try:
+        with transaction.atomic():
+            scan.save(force_insert=True)
+    except IntegrityError as error:
+        raise _already_running(scan) from error
+
+
+def _already_running(scan: Scan) -> CannotStart:
+    others = Scan.objects.for_org(scan.org_id).filter(project_id=scan.project_id, status__in=Scan.OPEN)
+    return CannotStart("A scan of this project is already running.", code="already_running", scan=others.first())
+
+
+def _insert_answers(scan: Scan, lanes: Sequence[Lane]) -> None:
+    """Engines alternate within the turns, so that every lane starts at once; samples come one round after another."""
+    turn, due_at = 0, _database_now()
+    last = _active(scan).aggregate(last=Max("pk"))["last"] or 0  # every round asks the same prompts
+    for sample in range(1, scan.samples + 1):
+        for page in _pages(scan, last=last):
+            pairs = [(prompt, lane) for prompt in page for lane in lanes]
+            answers = [
+                _answer(scan, prompt, lane, sample=sample, turn=turn + nth, due_at=due_at)
+                for nth, (prompt, lane) in enumerate(pairs)
+            ]
+            Answer.objects.for_org(scan.org_id).bulk_create(answers, batch_size=BATCH)
+            turn += len(answers)
+    if not turn:
+        raise CannotStart("There are no active prompts to ask. Add some first.", code="no_prompts")
+    scan.total = turn
+    Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(total=turn)
+
+
+def _answer(scan: Scan, prompt: Prompt, lane: Lane, *, sample: int, turn: int, due_at: datetime) -> Answer:
+    return Answer(
+        org_id=scan.org_id,
+        scan_id=scan.pk,
+        project_id=scan.project_id,
+        prompt_id=prompt.pk,
+        prompt_text=prompt.text,
+        country=prompt.country,
+        language=prompt.language,
+        engine=lane.engine.key,
+        surface=lane.engine.surface,
+        simulated=lane.simulated,
+        lane=lane.key,
+        sample=sample,
+        turn=turn,
+        due_at=due_at,
+        created_at=scan.created_at,  # names the month that its quota is settled in
+    )
+
+
+def _active(scan: Scan) -> QuerySet[Prompt]:
+    return Prompt.objects.for_org(scan.org_id).filter(project_id=scan.project_id, is_active=True, archived_at=None)
+
+
+def _pages(scan: Scan, *, last: int) -> Iterator[list[Prompt]]:
+    prompts = _active(scan).filter(pk__lte=last).order_by("pk").only("text", "country", "language")
+    after = 0
+    while page := list(prompts.filter(pk__gt=after)[:BATCH]):
+        yield page
+        after = page[-1].pk
+
+
+def _reserve(scan: Scan, amount: int) -> None:
+    try:
+        meter.reserve(scan.org_id, meter.ANSWERS, amount, at=scan.created_at)
+    except meter.QuotaExceeded as exceeded:
+        raise CannotStart(exceeded.message, code="quota") from exceeded
+
+
+def _reopen(scan: Scan) -> bool:
+    ended = Scan.objects.for_org(scan.org_id).filter(pk=scan.pk, status__in=[Scan.Status.PARTIAL, Scan.Status.FAILED])
+    try:
+        with transaction.atomic():
+            reopened = ended.update(status=Scan.Status.RUNNING, finished_at=None)
+    except IntegrityError as error:
+        raise _already_running(scan) from error
+    scan.refresh_from_db(from_queryset=Scan.objects.for_org(scan.org_id))
+    return bool(reopened)
+
+
+def _ask_again(failed: QuerySet[Answer], lane: Lane) -> int:
+    return failed.update(
+        status=Answer.Status.PENDING,
+        lane=lane.key,
+        simulated=lane.simulated,
+        due_at=_database_now(),
+        attempts=0,
+        lost_leases=0,
+        error_kind="",
+        error="",
+        finished_at=None,
+    )
+
+
+def _lock(answers: QuerySet[Answer]) -> None:
+    """In the order of their ids, as the runner does: no two wait for each other in a circle."""
+    list(answers.order_by("pk").select_for_update().values_list("pk"))
+
+
+def _told(scan: Scan) -> dict[str, object]:
+    return {"project": scan.project_id, "total": scan.total, "source": str(scan.source)}
+
+
+def _database_now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        now: datetime = cursor.fetchone()[0]
+        return now

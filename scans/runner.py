@@ -1,0 +1,188 @@
+"""The runner: an asyncio loop that asks whatever is due, as fast as the limiter lets every lane.
+
+The rows hold the work. A runner claims a little ahead of the slots it was granted, keeps its leases alive, and stores
+what came back; killed at any moment it loses nothing that the sweep does not return.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+
+from prompts.gateway import EngineUnavailable, Lane, give_back, grant
+from prompts.llm.errors import ErrorKind
+from scans import claims
+from scans.asking import gave_up
+from scans.claims import Claimed, DueLane
+from scans.database import Database
+from scans.flights import Flights
+from scans.lanes import Lanes
+
+HORIZON = 2.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
+POLL = 0.5  # seconds until new work is noticed
+LINGER = 10.0  # a retry that is due this soon is worth staying for
+
+Route = Lane | EngineUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Slots that a lane was granted for what is due in it; `at` is the monotonic clock."""
+
+    due: DueLane
+    lane: Lane
+    at: tuple[float, ...]
+
+
+async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
+    """Ask until nothing is due for a moment, the time is up, or the worker stops. True when work may be left."""
+    database = Database()
+    flights = Flights(database)
+    runner = Runner(database, flights, deadline=time.monotonic() + budget_seconds, stop=stop)
+    keepers = [asyncio.create_task(flights.keep_leases()), asyncio.create_task(flights.store_outcomes())]
+    work = asyncio.create_task(runner.work())
+    try:
+        await asyncio.wait([work, *keepers], return_when=asyncio.FIRST_COMPLETED)
+        for keeper in keepers:
+            if keeper.done():
+                keeper.result()  # raises what stopped it
+        return await work
+    finally:
+        for task in (work, *keepers):
+            task.cancel()
+        await asyncio.gather(work, *keepers, return_exceptions=True)
+        await flights.abandon()
+        await database.aclose()
+
+
+class Runner:
+    def __init__(self, database: Database, flights: Flights, *, deadline: float, stop: Callable[[], bool]) -> None:
+        self._database = database
+        self._flights = flights
+        self._deadline = deadline
+        self._stop = stop
+        self._lanes = Lanes()
+        self._paused: dict[tuple[str, str], float] = {}
+        self._hungry = False  # more is due than there is room for
+
+    async def work(self) -> bool:
+        left = await self._ask_what_is_due()
+        await self._flights.land(self._stop)
+        return left
+
+    async def _ask_what_is_due(self) -> bool:
+        while not self._stop() and time.monotonic() < self._deadline:
+            self._flights.changed.clear()
+            room = settings.SCAN_CONCURRENCY - len(self._flights)
+            due = await self._database(claims.due_lanes, limit=room) if room > 0 else []
+            self._hungry = room <= 0
+            if due:
+                await self._ask(due)
+            elif not self._flights and not await self._soon():
+                return False
+            await self._doze()
+        return True
+
+    async def _soon(self) -> bool:
+        seconds = await self._database(claims.next_due_in)
+        return seconds is not None and seconds < LINGER
+
+    async def _doze(self) -> None:
+        """Until a lane may be asked again, answers made room, or it is time to look for new work."""
+        now = time.monotonic()
+        self._paused = {key: until for key, until in self._paused.items() if until > now}
+        pause = min([POLL, *(until - now for until in self._paused.values())])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._flights.changed.wait()
+                while self._flights and not self._hungry:
+                    self._flights.changed.clear()
+                    await self._flights.changed.wait()
+
+    async def _ask(self, due: Sequence[DueLane]) -> None:
+        wanted = self._wanted(due)
+        routes = await self._database(self._routes, wanted)
+        usable: list[tuple[DueLane, Lane]] = []
+        for one, route in zip(wanted, routes, strict=True):
+            if isinstance(route, Lane) and route.key == one.lane:
+                usable.append((one, route))
+            else:
+                await self._reroute(one, route)
+        bookings = await self._book(usable)
+        held = await self._database(self._claim, [replace(b.due, count=len(b.at)) for b in bookings])
+        for booking in bookings:
+            await self._board(booking, [(one, route) for one, route in held if _is_of(one, booking.due)])
+
+    def _wanted(self, due: Sequence[DueLane]) -> list[DueLane]:
+        """No lane takes more than its share of the room, and suspects come one at a time."""
+        flying, suspects = self._flights.by_lane(), self._flights.suspects
+        share = max(1, settings.SCAN_CONCURRENCY // len({(one.lane, one.engine) for one in due} | set(flying)))
+        wanted = []
+        for one in due:
+            key = (one.lane, one.engine)
+            count = min(one.count, share - flying[key])
+            self._hungry |= one.count >= share - flying[key]
+            if one.suspect:
+                count = min(count, 1 - suspects)
+            if count > 0 and key not in self._paused:
+                wanted.append(replace(one, count=count))
+                suspects += one.suspect
+        return wanted
+
+    async def _book(self, usable: Sequence[tuple[DueLane, Lane]]) -> list[Booking]:
+        grants = await asyncio.gather(*(grant(lane, want=one.count, horizon=HORIZON) for one, lane in usable))
+        now, bookings = time.monotonic(), []
+        for (one, lane), granted in zip(usable, grants, strict=True):
+            if granted.slots:
+                bookings.append(Booking(one, lane, tuple(now + slot for slot in granted.slots)))
+            else:
+                self._paused[one.lane, one.engine] = now + granted.retry_in
+        return bookings
+
+    async def _board(self, booking: Booking, held: Sequence[tuple[Claimed, Route]]) -> None:
+        slots = list(reversed(booking.at))
+        for claimed, route in held:
+            if isinstance(route, Lane) and route.key == claimed.lane:
+                self._flights.take_off(claimed, route, at=slots.pop())
+            else:
+                await self._turn_away(claimed, route)
+        await give_back(booking.lane, len(slots))  # others were faster
+
+    async def _reroute(self, due: DueLane, route: Route) -> None:
+        """The key that these answers were to be asked with is gone: use the one there is now, or say that none is."""
+        if isinstance(route, Lane):
+            await self._database(_move, due.org_id, due.engine, due.lane, route)
+            return
+        for claimed, own_route in await self._database(self._claim, [due]):
+            if isinstance(own_route, Lane) and own_route.key == claimed.lane:
+                await self._database(claims.give_back, [claimed], asked=False)
+            else:
+                await self._turn_away(claimed, own_route)
+
+    async def _turn_away(self, claimed: Claimed, route: Route) -> None:
+        if isinstance(route, Lane):
+            await self._database(claims.give_back, [claimed], asked=False)
+            await self._database(_move, claimed.org_id, claimed.engine, claimed.lane, route)
+        else:
+            self._flights.report(gave_up(claimed, ErrorKind.AUTH.value, route.message))
+
+    # In the database's thread
+
+    def _routes(self, due: Sequence[DueLane]) -> list[Route]:
+        return [self._lanes.of(one.org_id, one.engine) for one in due]
+
+    def _claim(self, wanted: Sequence[DueLane]) -> list[tuple[Claimed, Route]]:
+        return [(one, self._lanes.of(one.org_id, one.engine)) for one in claims.claim(wanted)]
+
+
+def _move(org_id: int, engine: str, lane: str, target: Lane) -> None:
+    claims.move(org_id, engine=engine, lane=lane, target=target.key, simulated=target.simulated)
+
+
+def _is_of(claimed: Claimed, due: DueLane) -> bool:
+    return (claimed.lane, claimed.engine, claimed.suspect) == (due.lane, due.engine, due.suspect)

@@ -1,0 +1,183 @@
+"""Storing what came of claimed answers: text, mentions, citations and quota stand or fall together, under the lease."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db import DataError, IntegrityError, connection
+
+from billing import meter
+from orgs.scoping import org_scope
+from prompts.llm.types import Reply
+from scans.claims import Claimed
+from scans.findings import BrandSets, Findings, storable
+from scans.mentions import MATCHER_VERSION
+from scans.models import Answer, Citation, Mention
+
+logger = logging.getLogger("prompter.scans")
+
+UNSTORABLE = "unstorable"
+LOST_WORKER = "lost_worker"
+BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one claimed answer. `status` is where it goes: succeeded and failed are ends, pending asks again in
+    `retry_in` seconds; `counted` is false where no call was sent after all."""
+
+    claimed: Claimed
+    status: Answer.Status
+    reply: Reply | None = None
+    cost: Decimal | None = None
+    latency_ms: int | None = None
+    error_kind: str = ""
+    error: str = ""
+    retry_in: float = 0.0
+    counted: bool = True
+
+
+# `held` refuses whoever lost the lease meanwhile: a zombie, or a runner whose scan was cancelled.
+_STORE = """
+WITH outcome AS (
+  SELECT * FROM json_to_recordset(%s::json) AS o(
+    id bigint, token uuid, status text, text text, model text, finish_reason text,
+    searches jsonb, input_tokens int, output_tokens int, cost numeric, latency_ms int, request_id text,
+    matcher_version text, error_kind text, error text, retry_in double precision, uncount int)
+), held AS MATERIALIZED (
+  SELECT a.id FROM scans_answer a JOIN outcome o ON a.id = o.id AND a.lease_token = o.token
+  WHERE a.status = 'claimed' ORDER BY a.id FOR UPDATE OF a
+)
+UPDATE scans_answer a SET
+  status = o.status, text = o.text, model = o.model, finish_reason = o.finish_reason, searches = o.searches,
+  input_tokens = o.input_tokens, output_tokens = o.output_tokens, cost = o.cost, latency_ms = o.latency_ms,
+  request_id = o.request_id, matcher_version = o.matcher_version, error_kind = o.error_kind, error = o.error,
+  attempts = a.attempts - o.uncount, due_at = now() + o.retry_in * interval '1 second',
+  finished_at = CASE WHEN o.status = 'pending' THEN NULL ELSE now() END, lease_token = NULL, lease_until = NULL
+FROM held JOIN outcome o ON o.id = held.id
+WHERE a.id = held.id RETURNING a.id
+"""
+
+
+class Store:
+    """Stores outcomes; keeps the compiled brand sets."""
+
+    def __init__(self) -> None:
+        self._brands = BrandSets()
+
+    def __call__(self, outcomes: Sequence[Outcome]) -> set[int]:
+        """Store outcomes of one organization in one transaction. Returns the ids of those refused because the lease
+        was gone. What the database will not take is tried one by one; an answer that alone is at fault fails."""
+        try:
+            return self._together(outcomes)
+        except (IntegrityError, DataError) as error:
+            self._brands.forget()  # a brand may have been deleted since it was read
+            if len(outcomes) > 1:
+                return {pk for outcome in outcomes for pk in self([outcome])}
+            return self._failed(outcomes[0], error)
+
+    def _failed(self, outcome: Outcome, error: Exception) -> set[int]:
+        """Once more with the brands as they are now, then without the reply."""
+        try:
+            return self._together([outcome])
+        except (IntegrityError, DataError):
+            logger.exception("answer %s could not be stored", outcome.claimed.id)
+        why = f"The answer came, but could not be stored ({type(error).__name__})."
+        status = Answer.Status.FAILED
+        return self._together([replace(outcome, status=status, reply=None, error_kind=UNSTORABLE, error=why)])
+
+    def _together(self, outcomes: Sequence[Outcome]) -> set[int]:
+        org_id = outcomes[0].claimed.org_id
+        with org_scope(org_id):
+            found = {
+                o.claimed.id: self._brands.of(org_id, o.claimed.project_id).find(o.reply) for o in outcomes if o.reply
+            }
+            with connection.cursor() as cursor:
+                cursor.execute(_STORE, [json.dumps([_row(o, found.get(o.claimed.id)) for o in outcomes])])
+                kept = {pk for (pk,) in cursor.fetchall()}
+            _store_findings(org_id, {pk: findings for pk, findings in found.items() if pk in kept})
+            _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.id in kept])
+        refused = {outcome.claimed.id for outcome in outcomes} - kept
+        if refused:
+            logger.warning("late answers refused, their leases were gone: %s", sorted(refused))
+        return refused
+
+
+def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
+    reply, claimed = outcome.reply, outcome.claimed
+    return {
+        "id": claimed.id,
+        "token": str(claimed.token),
+        "status": outcome.status.value,
+        "text": findings.text if findings else "",
+        "model": storable(reply.model)[:120] if reply else "",
+        "finish_reason": reply.finish_reason.value if reply else "",
+        "searches": [storable(query) for query in reply.searches] if reply else [],
+        "input_tokens": reply.usage.input_tokens if reply else 0,
+        "output_tokens": reply.usage.output_tokens if reply else 0,
+        "cost": None if outcome.cost is None else str(outcome.cost),
+        "latency_ms": outcome.latency_ms,
+        "request_id": storable(reply.request_id)[:120] if reply else "",
+        "matcher_version": MATCHER_VERSION if findings else "",
+        "error_kind": outcome.error_kind,
+        "error": storable(outcome.error)[:500],
+        "retry_in": outcome.retry_in,
+        "uncount": 0 if outcome.counted else 1,
+    }
+
+
+def _store_findings(org_id: int, found: dict[int, Findings]) -> None:
+    mentions = [
+        Mention(
+            org_id=org_id,
+            answer_id=pk,
+            brand_id=span.brand_id,
+            start=span.start,
+            end=span.end,
+            kind=span.kind.value,
+            text=span.surface_text,
+            rank=findings.ranks[span.brand_id],
+            matcher_version=MATCHER_VERSION,
+        )
+        for pk, findings in found.items()
+        for span in findings.spans
+    ]
+    citations = [
+        Citation(
+            org_id=org_id,
+            answer_id=pk,
+            brand_id=one.brand_id,
+            url=one.url,
+            normalized_url=one.normalized_url,
+            domain=one.domain,
+            title=one.title,
+            kind=one.kind.value,
+            position=one.position,
+            cited=one.cited,
+        )
+        for pk, findings in found.items()
+        for one in findings.citations
+    ]
+    Mention.objects.for_org(org_id).bulk_create(mentions, batch_size=BATCH)
+    Citation.objects.for_org(org_id).bulk_create(citations, batch_size=BATCH)
+
+
+def _settle(org_id: int, kept: Iterable[Outcome]) -> None:
+    used: Counter[date] = Counter()
+    freed: Counter[date] = Counter()
+    for outcome in kept:
+        month = meter.month_of(outcome.claimed.created_at)
+        used[month] += outcome.status == Answer.Status.SUCCEEDED
+        freed[month] += outcome.status == Answer.Status.FAILED
+    for month in sorted(used | freed):
+        if used[month]:
+            meter.settle(org_id, meter.ANSWERS, used[month], at=month)
+        if freed[month]:
+            meter.release(org_id, meter.ANSWERS, freed[month], at=month)

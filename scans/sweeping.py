@@ -1,0 +1,30 @@
+"""What nobody is left to do: leases of dead workers, answers that kill them, scans that nobody ended."""
+
+from __future__ import annotations
+
+import logging
+from itertools import groupby
+
+from scans import claims
+from scans.ending import finish_scans, unfinished
+from scans.models import Answer
+from scans.store import LOST_WORKER, Outcome, Store
+
+logger = logging.getLogger("prompter.scans")
+
+_WHY = f"{claims.MAX_LOST_LEASES} workers stopped while asking this. It will not be asked again by itself."
+
+
+def recover() -> None:
+    returned = claims.expire()
+    condemned = sorted(claims.condemned(), key=lambda one: one.org_id)
+    for _, held in groupby(condemned, key=lambda one: one.org_id):
+        Store()([_dead_letter(one) for one in held])
+    if returned or condemned:
+        logger.warning("workers were lost: %d answers returned, %d given up", returned, len(condemned))
+    for org_id, scans in groupby(unfinished(), key=lambda pair: pair[0]):
+        finish_scans(org_id, [pk for _, pk in scans])
+
+
+def _dead_letter(claimed: claims.Claimed) -> Outcome:
+    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=LOST_WORKER, error=_WHY)
