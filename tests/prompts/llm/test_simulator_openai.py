@@ -4,19 +4,28 @@ from collections.abc import AsyncIterator
 
 import openai
 import pytest
+import pytest_asyncio
 
 from prompts.llm.simulator.server import Running
+
+# One client for the module: making one costs most of a second in TLS contexts that nobody uses here.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 QUESTION = "What is the best project management tool for small teams?"
 MODEL = "gpt-5-mini"
 SEARCH = [{"type": "web_search", "user_location": {"type": "approximate", "country": "DE"}}]
 
 
-@pytest.fixture
-async def client(simulator: Running) -> AsyncIterator[openai.AsyncOpenAI]:
-    base_url = simulator.base_url("openai")
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def connected(_simulator: Running) -> AsyncIterator[openai.AsyncOpenAI]:
+    base_url = _simulator.base_url("openai")
     async with openai.AsyncOpenAI(api_key="sim-key", base_url=base_url, max_retries=0) as client:
         yield client
+
+
+@pytest.fixture
+def client(simulator: Running, connected: openai.AsyncOpenAI) -> openai.AsyncOpenAI:
+    return connected
 
 
 async def ask(client: openai.AsyncOpenAI, **kwargs: object) -> openai.types.responses.Response:
