@@ -72,7 +72,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "config.apps.ServedFilesConfig",
     "django.contrib.postgres",
     "django.contrib.humanize",
     "rest_framework",
