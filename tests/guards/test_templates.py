@@ -1,0 +1,73 @@
+"""Templates keep to the strict content security policy, and name only icons, pages and files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.template.loader import get_template
+from django.urls import get_resolver
+
+ROOT = Path(settings.BASE_DIR) / "templates"
+TEMPLATES = sorted(path for path in ROOT.rglob("*.html") if "email" not in path.parts)
+
+INLINE = {
+    "a style attribute": re.compile(r"<[a-z][^>]*\sstyle="),
+    "an inline event handler": re.compile(r"<[a-z][^>]*\son[a-z]+="),
+    "an inline script": re.compile(r"<script(?![^>]*\ssrc=)"),
+    "an inline style sheet": re.compile(r"<style"),
+    "script that htmx would evaluate": re.compile(r"hx-on|hx-vals=.js:|hx-trigger=\"[^\"]*\["),
+    "something from another host": re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=.(?:https?:)?//"),
+}
+
+
+def offences(text: str) -> list[str]:
+    return [name for name, pattern in INLINE.items() if pattern.search(text)]
+
+
+def names(pattern: str, text: str) -> list[str]:
+    return re.findall(pattern, text)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_template_compiles_and_keeps_the_policy(path: Path) -> None:
+    get_template(str(path.relative_to(ROOT)))
+    assert offences(path.read_text()) == []
+
+
+def test_every_icon_is_vendored() -> None:
+    used = {name for path in TEMPLATES for name in names(r"{% icon \"([^\"]+)\"|image=\"([^\"]+)\"", path.read_text())}
+    wanted = {first or second for first, second in used}
+    vendored = {path.stem for path in (Path(settings.BASE_DIR) / "static/vendor/lucide").glob("*.svg")}
+    assert wanted
+    assert wanted - vendored == set()
+
+
+def test_every_linked_page_exists() -> None:
+    known = {name for name in get_resolver().reverse_dict if isinstance(name, str)}
+    used = {name for path in TEMPLATES for name in names(r"{% url ['\"]([^'\"]+)['\"]", path.read_text())}
+    assert used
+    assert used - known == set()
+
+
+def test_every_static_file_exists() -> None:
+    used = {name for path in TEMPLATES for name in names(r"{% static ['\"]([^'\"]+)['\"]", path.read_text())}
+    assert used
+    assert [name for name in used if finders.find(name) is None] == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        '<p style="color: red">',
+        '<button type="button" onclick="go()">',
+        "<script>go()</script>",
+        "<style>p {}</style>",
+        '<a hx-on:click="go()">',
+        '<p hx-trigger="click[ctrlKey]">',
+        '<script src="https://cdn.example/x.js"></script>',
+    ],
+)
+def test_guard_finds_what_the_policy_forbids(planted: str) -> None:
+    assert offences(planted)

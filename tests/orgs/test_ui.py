@@ -1,0 +1,100 @@
+"""Numbers as people read them, bars that never lie about the unknown, icons."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from orgs.templatetags import ui
+
+
+@dataclass(frozen=True)
+class Share:
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.42, "42%"),
+        (0.0, "0%"),
+        (1.0, "100%"),
+        (0.001, "<1%"),
+        (0.999, ">99%"),
+        (None, "\u2013"),
+        ("", "\u2013"),
+    ],
+)
+def test_shares_are_never_rounded_to_none_or_all(value: float | None, written: str) -> None:
+    assert ui.percent(value) == written
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        (Decimal("12345.678"), "$12,345.68"),
+        (Decimal("0.0133"), "$0.0133"),
+        (Decimal("0.01"), "$0.01"),
+        (Decimal("0.00004"), "<$0.0001"),
+        (Decimal(0), "$0.00"),
+        (None, "\u2013"),
+        ("", "\u2013"),
+    ],
+)
+def test_small_money_keeps_its_digits(amount: Decimal | None, written: str) -> None:
+    assert ui.money(amount) == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0.84, "0.8 s"), (42.4, "42 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (None, "\u2013"), ("", "\u2013")],
+)
+def test_durations_are_said_in_their_unit(seconds: float | None, written: str) -> None:
+    assert ui.duration(seconds) == written
+
+
+def test_counts_have_their_thousands_separated() -> None:
+    assert (ui.count(1_240), ui.count(0), ui.count(None)) == ("1,240", "0", "\u2013")
+
+
+def test_milliseconds_become_seconds_and_the_unknown_stays_unknown() -> None:
+    assert (ui.milliseconds(2_500), ui.milliseconds(None)) == (2.5, None)
+
+
+def test_monogram_skips_what_is_no_letter() -> None:
+    assert (ui.initial(".NET"), ui.initial("\u00e9clair"), ui.initial("!!!")) == ("N", "\u00c9", "?")
+
+
+def test_interval_bar_says_its_numbers_to_a_screen_reader() -> None:
+    bar = ui.interval_bar(Share(0.42, 0.33, 0.51, 80))
+    assert 'aria-label="42%, between 33% and 51%, n = 80"' in bar
+    assert 'x="33.00%" width="18.00%"' in bar
+
+
+def test_interval_bar_of_the_unknown_draws_no_value() -> None:
+    for unknown in (None, Share(None)):
+        assert "ibar-value" not in ui.interval_bar(unknown)
+
+
+def test_interval_is_left_out_where_there_is_none() -> None:
+    assert ui.interval(Share(0.4, None, None, 3)) == ""
+    assert ui.interval(None) == ""
+    assert ui.interval(Share(0.4, 0.2, 0.6, 30)) == "20\u201360%"
+
+
+def test_bars_stay_inside_their_track() -> None:
+    assert 'width="100.00%"' in ui.share_bar(0.9, of=0.3)
+    assert 'width="0.00%"' in ui.share_bar(None)
+    assert "nan" not in ui.stacked_bar(0, 0, 0)
+
+
+def test_icon_is_hidden_from_screen_readers() -> None:
+    assert 'aria-hidden="true"' in ui.icon("search")
+
+
+def test_icon_name_cannot_leave_its_folder() -> None:
+    with pytest.raises(ValueError, match="No icon is called"):
+        ui.icon("../../../manage")
