@@ -99,16 +99,15 @@ class Author:
         if not ask.web_search:
             return Cast(brands, (), ())
         chances = self.world.source_chances(topic, provider=ask.provider, day=day, language=language)
-        chosen = [key for key, chance in chances.items() if dice.random() < chance] or [
-            max(chances, key=chances.__getitem__)
-        ]
+        chosen = [key for key, chance in chances.items() if dice.random() < chance]
+        chosen = chosen or sorted(chances, key=chances.__getitem__)[-1:]
         dice.shuffle(chosen)
         year = self.world.year(day)
         sources = [
             self.world.sources[key].page(dice.randint(0, 3), topic=topic, language=language, year=year)
             for key in chosen
         ]
-        citable = tuple(range(max(1, len(sources) - dice.randint(0, 2))))
+        citable = tuple(range(len(sources)))[: max(1, len(sources) - dice.randint(0, 2))]
         homes: dict[str, int] = {}
         for brand in brands:
             if brand.domain and dice.random() < self.world.own_site_chance(ask.provider):
@@ -128,10 +127,7 @@ class Author:
     def _candidates(
         self, ask: Ask, topic: Topic, *, options: Options, day: int, language: str
     ) -> list[tuple[WorldBrand, float]]:
-        folded = ask.prompt.casefold()
-        asked_for = {
-            key for key, brand in self.world.brands.items() if any(form.casefold() in folded for form in brand.forms)
-        }
+        asked_for = self.world.named_in(ask.prompt.casefold())
         chances = self.world.brand_chances(topic, provider=ask.provider, day=day)
         chances |= dict.fromkeys(asked_for, 0.99)
         found = [(self.world.brands[key], chance) for key, chance in chances.items()]

@@ -71,6 +71,8 @@ class Rule:
         if unknown:
             raise BadRule(f"unknown fields: {', '.join(sorted(unknown))}")
         options = {name: raw[name] for name in raw.keys() - {"fault", "match"}}
+        if not all(value is None or isinstance(value, int | float) for value in options.values()):
+            raise BadRule("times, probability, retry_after, delay and status are numbers")
         return cls(kind=kind_named(str(raw.get("fault"))), match=match, **options)
 
     def matches(self, ask: Ask) -> bool:

@@ -39,7 +39,18 @@ class Options:
             changes["limits"] = self.limits | {name: parse_limit(value) for name, value in raw["limits"].items()}
         if "brands" in raw:
             changes["brands"] = tuple(raw["brands"])
-        return replace(self, **changes)
+        updated = replace(self, **changes)
+        updated.check()
+        return updated
+
+    def check(self) -> None:
+        latencies = self.latency.values() if isinstance(self.latency, dict) else [self.latency]
+        if not all(_is_number(value) and value >= 0 for value in (*latencies, self.latency_jitter)):
+            raise BadOption("latency and latency_jitter are seconds, zero or more")
+        if not isinstance(self.seed, int) or not isinstance(self.day, int | None):
+            raise BadOption("seed and day are whole numbers")
+        if not all(isinstance(brand, dict) and brand.get("name") for brand in self.brands):
+            raise BadOption("every brand needs a name")
 
     def delay(self, provider: str, dice: random.Random) -> float:
         median = self.latency.get(provider, 0.0) if isinstance(self.latency, dict) else self.latency
@@ -57,3 +68,7 @@ def parse_limit(raw: Any) -> Limit:
         return Limit(**raw)
     except TypeError as error:
         raise BadOption("a limit has `requests`, `tokens` and `window` only") from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -94,8 +94,11 @@ class World:
         self.refusal_rate = float(raw.get("refusal_rate", 0.0))
         self.absence_rate = float(raw.get("absence_rate", 0.0))  # answers that name no brand at all
         self.brands = {key: _brand(value) for key, value in raw["brands"].items()}
+        self.folded_forms = {key: [form.casefold() for form in brand.forms] for key, brand in self.brands.items()}
         self.sources = {key: _source(value) for key, value in raw["sources"].items()}
         self.topics = tuple(_topic(value) for value in raw["topics"])
+        # Where questions belong that name a brand of this world and nothing else.
+        self.home = next((topic for topic in self.topics if topic.key == raw.get("home")), None)
         self.generic = Topic(GENERIC, (), {"en": GENERIC}, {}, raw["generic"]["sources"])
         self.invented = tuple(raw["generic"]["invented"])
         self.providers: dict[str, Json] = raw["providers"]
@@ -117,7 +120,13 @@ class World:
         """The topic whose keywords the prompt contains most of; the generic one where there are none."""
         folded = prompt.casefold()
         best = max(self.topics, key=lambda topic: topic.relevance(folded), default=self.generic)
-        return best if best.relevance(folded) > 0 else self.generic
+        if best.relevance(folded) > 0:
+            return best
+        return self.home if self.home and self.named_in(folded) else self.generic
+
+    def named_in(self, folded: str) -> set[str]:
+        """Keys of the brands that a casefolded text names."""
+        return {key for key, forms in self.folded_forms.items() if any(form in folded for form in forms)}
 
     def brand_chances(self, topic: Topic, *, provider: str, day: int) -> dict[str, float]:
         lean = self.providers.get(provider, {}).get("brands", {})

@@ -160,10 +160,10 @@ async def test_empty_question_is_a_bad_request(client):
 
 async def test_missing_token_limit_is_a_bad_request(simulator):
     body = {"model": MODEL, "messages": [{"role": "user", "content": QUESTION}]}
-    async with aiohttp.ClientSession(headers={"x-api-key": "sim-key"}) as http:
-        async with http.post(simulator.base_url("anthropic") + "/v1/messages", json=body) as response:
-            assert response.status == 400
-            assert (await response.json())["error"]["message"] == "max_tokens: Field required"
+    url = simulator.base_url("anthropic") + "/v1/messages"
+    async with aiohttp.request("POST", url, json=body, headers={"x-api-key": "sim-key"}) as response:
+        assert response.status == 400
+        assert (await response.json())["error"]["message"] == "max_tokens: Field required"
 
 
 async def test_stream_can_fail_in_the_middle(client, simulator):

@@ -72,10 +72,10 @@ async def test_citations_lead_through_the_redirect_service(client, simulator):
     web = grounding.grounding_chunks[0].web
     prefix = "https://vertexaisearch.cloud.google.com"
     assert web.uri.startswith(f"{prefix}/grounding-api-redirect/AUZIYQ")
-    async with aiohttp.ClientSession() as http:
-        async with http.get(web.uri.replace(prefix, simulator.root_url), allow_redirects=False) as response:
-            assert response.status == 302
-            assert urlsplit(response.headers["location"]).hostname.removeprefix("www.") == web.title
+    url = web.uri.replace(prefix, simulator.root_url)
+    async with aiohttp.request("GET", url, allow_redirects=False) as response:
+        assert response.status == 302
+        assert urlsplit(response.headers["location"]).hostname.removeprefix("www.") == web.title
 
 
 async def test_redirects_can_be_switched_off(client, simulator):
@@ -172,9 +172,8 @@ async def test_batch_and_single_embeddings_answer(client, simulator):
     assert [len(vector.values) for vector in made.embeddings] == [128, 128]
     url = f"{simulator.base_url('google')}/v1beta/models/gemini-embedding-001:embedContent"
     body = {"content": {"parts": [{"text": "kanban board"}]}, "outputDimensionality": 128}
-    async with aiohttp.ClientSession(headers={"x-goog-api-key": "sim-key"}) as http:
-        async with http.post(url, json=body) as response:
-            single = await response.json()
+    async with aiohttp.request("POST", url, json=body, headers={"x-goog-api-key": "sim-key"}) as response:
+        single = await response.json()
     assert single["embedding"]["values"] == pytest.approx(made.embeddings[0].values)
 
 
