@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from orgs.models import Membership
@@ -22,12 +23,15 @@ class Allowed:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
+    """`simulated` is whether this installation has a simulator at all; a page that shows numbers says it of those."""
     membership: Membership | None = getattr(request, "membership", None)
-    if membership is None or getattr(request, "htmx", False):
-        return {"org": membership and membership.org, "can": membership and Allowed(membership)}
+    if membership is None:
+        return {}
+    known = {"org": membership.org, "can": Allowed(membership), "simulated": bool(settings.SIMULATOR_URL)}
+    if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
+        return known
     return {
-        "org": membership.org,
-        "can": Allowed(membership),
+        **known,
         "memberships": Membership.all_orgs.filter(user=membership.user_id).select_related("org").order_by("org__name"),
         "projects": Project.objects.for_org(membership.org).filter(archived_at=None).order_by("name"),
     }

@@ -1,0 +1,16 @@
+"""Every address of the API, version 1."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from prompts.api import BrandViewSet, ProjectViewSet, PromptViewSet
+from scans.api import AnswerViewSet, ScanViewSet
+
+router = SimpleRouter(use_regex_path=False)
+router.register("projects", ProjectViewSet, basename="api-project")
+router.register("brands", BrandViewSet, basename="api-brand")
+router.register("prompts", PromptViewSet, basename="api-prompt")
+router.register("scans", ScanViewSet, basename="api-scan")
+router.register("answers", AnswerViewSet, basename="api-answer")
+
+urlpatterns = [path("o/<slug:org_slug>/", include(router.urls))]

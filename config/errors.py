@@ -1,0 +1,55 @@
+"""What people and programs see when a request cannot be served."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from math import ceil
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+_DETAILS = {
+    400: "The request is malformed.",
+    402: "This goes beyond the organization's allowance.",
+    403: "You may not do this.",
+    404: "There is nothing here.",
+    429: "Too many requests. Wait a moment and try again.",
+    500: "Something broke on our side.",
+}
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 400)
+
+
+def payment_required(request: HttpRequest, exception: Exception | None = None, *, sentence: str = "") -> HttpResponse:
+    return _answer(request, 402, {"sentence": sentence})
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 404)
+
+
+def too_many_requests(
+    request: HttpRequest, exception: Exception | None = None, *, retry_after: float = 60
+) -> HttpResponse:
+    seconds = max(1, ceil(retry_after))
+    response = _answer(request, 429, {"retry_after": seconds})
+    response["Retry-After"] = str(seconds)
+    return response
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 500)
+
+
+def _answer(request: HttpRequest, status: int, context: dict[str, object] | None = None) -> HttpResponse:
+    """The page is rendered without the request: whatever broke may be what a context processor needs."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": _DETAILS[status]}, status=status)
+    known = {"status": status, "phrase": HTTPStatus(status).phrase, **(context or {})}
+    return HttpResponse(render_to_string(f"{status}.html", known), status=status)

@@ -1,0 +1,69 @@
+"""Founding an organization: it and its owner's membership come into being together or not at all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from orgs.events import emit
+from orgs.models import Membership, Organization
+from orgs.roles import Role
+from orgs.scoping import org_scope, user_scope
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+_TRIES = 5
+_SAME_CLICK = timedelta(minutes=1)
+
+
+def found_organization(user: User, *, name: str) -> Organization:
+    """A new organization that `user` owns, under a slug made of its name. Sent twice, it is founded once."""
+    for _ in range(_TRIES):
+        slug = free_slug(name)
+        try:
+            return _found(user, name=name, slug=slug)
+        except IntegrityError:
+            if not Organization.objects.filter(slug=slug).exists():
+                raise
+    raise RuntimeError(f"No free slug found for {name!r}")
+
+
+def free_slug(name: str) -> str:
+    """The name as a slug, numbered when others have it."""
+    wanted = slugify(name)[:50].strip("-_") or "organization"
+    taken = set(Organization.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
+    return first_free(wanted, taken)
+
+
+def first_free(wanted: str, taken: set[str]) -> str:
+    number, slug = 1, wanted
+    while slug in taken:
+        number += 1
+        slug = f"{wanted}-{number}"
+    return slug
+
+
+def _found(user: User, *, name: str, slug: str) -> Organization:
+    with transaction.atomic():
+        if founded := _just_founded(user, name=name):
+            return founded
+        org = Organization.objects.create(name=name, slug=slug)
+        with org_scope(org):
+            Membership.objects.for_org(org).create(org=org, user=user, role=Role.OWNER)
+            emit(org, "org.created", actor=user, target=org)
+    return org
+
+
+def _just_founded(user: User, *, name: str) -> Organization | None:
+    """What an earlier copy of the same request made. Waits for that copy to end."""
+    type(user).objects.select_for_update().get(pk=user.pk)
+    with user_scope(user.pk):
+        since = timezone.now() - _SAME_CLICK
+        own = user.memberships.filter(role=Role.OWNER, org__name=name, org__created_at__gte=since)
+        membership = own.select_related("org").first()
+    return membership.org if membership else None

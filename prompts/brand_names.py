@@ -1,0 +1,108 @@
+"""What a brand's name, aliases and domains may be. The messages are for the person who typed them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import idna
+from django.dispatch import Signal
+
+MAX_NAME = 100
+MAX_ALIASES = 30
+MAX_DOMAINS = 30
+
+_HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+# Sent with `name`; whoever looks for names in texts answers with a `NameVerdict`.
+name_given = Signal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameVerdict:
+    """Why a name cannot be tracked, or what to know about how it is counted; both may be empty."""
+
+    problem: str = ""
+    caution: str = ""
+
+
+class BrandError(ValueError):
+    """A name, alias or domain that a brand cannot have."""
+
+
+def clean_name(value: str) -> str:
+    """The name as it is stored: one line, single spaces, with a letter or digit in it."""
+    if "\0" in value:
+        raise BrandError("The name contains a NUL character.")
+    name = " ".join(_CONTROLS.sub(" ", _HIDDEN.sub("", value)).split())
+    if not name:
+        raise BrandError("The name is empty.")
+    if not any(character.isalnum() for character in name):
+        raise BrandError(f"\u201c{name[:40]}\u201d has no letter or digit in it, so it cannot be found in an answer.")
+    if len(name) > MAX_NAME:
+        raise BrandError(f"The name has {len(name)} characters; at most {MAX_NAME} are allowed.")
+    for verdict in _verdicts(name):
+        if verdict.problem:
+            raise BrandError(f"\u201c{name[:40]}\u201d: {verdict.problem}")
+    return name
+
+
+def cautions(names: Iterable[str]) -> list[str]:
+    """What the person should know about how these names are counted."""
+    return [verdict.caution for name in names for verdict in _verdicts(name) if verdict.caution]
+
+
+def _verdicts(name: str) -> list[NameVerdict]:
+    return [verdict for _, verdict in name_given.send(sender=None, name=name)]
+
+
+def clean_names(lines: str, *, besides: str = "") -> list[str]:
+    """Aliases, one a line; repetitions, also of the name `besides`, are dropped."""
+    kept: dict[str, str] = {}
+    for line in lines.splitlines():
+        if line.strip():
+            name = clean_name(line)
+            if name.casefold() != besides.casefold():
+                kept.setdefault(name.casefold(), name)
+    if len(kept) > MAX_ALIASES:
+        raise BrandError(f"{len(kept)} aliases; at most {MAX_ALIASES} are allowed.")
+    return list(kept.values())
+
+
+def clean_domain(value: str) -> str:
+    """The host of a domain or URL: lower case, without `www.`, in its ASCII form."""
+    value = value.strip()
+    wrong = BrandError(f"\u201c{value[:60]}\u201d is not a domain. Write it as example.com.")
+    try:
+        host = urlsplit(value if "//" in value else f"//{value}").hostname or ""
+        host = idna.encode(host.rstrip("."), uts46=True).decode("ascii").lower()
+    except ValueError:  # includes idna's errors
+        raise wrong from None
+    host = host.removeprefix("www.")
+    labels = host.split(".")
+    if len(labels) < 2 or len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels) or _is_address(host):
+        raise wrong
+    return host
+
+
+def clean_domains(lines: str) -> list[str]:
+    """Domains, one a line or separated by commas or blanks; repetitions are dropped."""
+    if "\0" in lines:
+        raise BrandError("A domain contains a NUL character.")
+    found = list(dict.fromkeys(clean_domain(part) for part in re.split(r"[\s,;]+", lines) if part))
+    if len(found) > MAX_DOMAINS:
+        raise BrandError(f"{len(found)} domains; at most {MAX_DOMAINS} are allowed.")
+    return found
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host.rpartition(".")[2].isdigit()
+    return True

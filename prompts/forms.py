@@ -1,0 +1,253 @@
+"""Forms about projects, brands, prompts and provider keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from django import forms
+
+from prompts import brand_names, library
+from prompts.credentials import MAX_KEY, OWN_KEY_PROVIDERS, RefusedKey, cleaned
+from prompts.csv_import import ParsedPrompts, parse_paste
+from prompts.models import Brand, Project, Prompt
+from prompts.prompt_text import (
+    MAX_TEXT,
+    PromptTextError,
+    clean_country,
+    clean_language,
+    clean_tags,
+    clean_text,
+)
+
+T = TypeVar("T")
+
+MAX_UPLOAD = 5 * 1024 * 1024
+MAX_PASTE = 2_000_000
+
+
+def _checked(clean: Callable[[str], T], value: str) -> T:
+    try:
+        return clean(value)
+    except (PromptTextError, brand_names.BrandError, RefusedKey) as error:
+        raise forms.ValidationError(str(error)) from error
+
+
+class TextField(forms.CharField):
+    """Text that one of our own functions cleans: it says itself what is wrong, NUL characters included."""
+
+    def __init__(self, *, cleaner: Callable[[str], Any], **kwargs: Any) -> None:
+        kwargs.setdefault("strip", False)
+        super().__init__(**kwargs)
+        self.cleaner = cleaner
+
+    def clean(self, value: Any) -> Any:
+        return _checked(self.cleaner, super().clean(value) or "")
+
+
+def _country(help_text: str = "Two letters, as in DE.") -> forms.Field:
+    return TextField(cleaner=clean_country, required=False, max_length=20, label="Country", help_text=help_text)
+
+
+def _language(help_text: str = "As in de or pt-BR.") -> forms.Field:
+    return TextField(cleaner=clean_language, required=False, max_length=40, label="Language", help_text=help_text)
+
+
+def _tags() -> forms.Field:
+    help_text = "Separate tags with commas."
+    return TextField(cleaner=clean_tags, required=False, max_length=1_000, label="Tags", help_text=help_text)
+
+
+def _named(value: str) -> str:
+    name = " ".join(value.split())
+    if not any(character.isalnum() for character in name):
+        raise forms.ValidationError("Give it a name with a letter or a digit in it.")
+    return name
+
+
+class ProjectForm(forms.Form):
+    name = TextField(
+        cleaner=_named, max_length=120, label="Name", help_text="Usually the brand whose answers you track."
+    )
+    country = _country("Default of new prompts: two letters, as in DE.")
+    language = _language("Default of new prompts, as in de or pt-BR.")
+    samples = forms.IntegerField(
+        min_value=1,
+        max_value=10,
+        initial=1,
+        label="Answers per prompt and engine",
+        help_text="Assistants answer differently each time. More answers narrow the interval and cost more.",
+    )
+
+    @property
+    def fields_given(self) -> library.ProjectFields:
+        return library.ProjectFields(**self.cleaned_data)
+
+    @classmethod
+    def of(cls, project: Project) -> ProjectForm:
+        return cls(initial={name: getattr(project, name) for name in cls.base_fields})
+
+
+class BrandForm(forms.Form):
+    name = TextField(cleaner=brand_names.clean_name, max_length=400, label="Name")
+    aliases = forms.CharField(
+        required=False,
+        max_length=5_000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Other names that mean this brand, one a line.",
+    )
+    domains = TextField(
+        cleaner=brand_names.clean_domains,
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Its sites, one a line, as in example.com. Subdomains count too.",
+    )
+    is_own = forms.BooleanField(
+        required=False, label="This is our own brand", help_text="The one whose visibility the project measures."
+    )
+
+    def clean_aliases(self) -> list[str]:
+        name = str(self.cleaned_data.get("name", ""))
+        return _checked(lambda value: brand_names.clean_names(value, besides=name), self.cleaned_data["aliases"])
+
+    @property
+    def fields_given(self) -> library.BrandFields:
+        return library.BrandFields(**self.cleaned_data)
+
+    @property
+    def cautions(self) -> list[str]:
+        return brand_names.cautions([self.cleaned_data["name"], *self.cleaned_data["aliases"]])
+
+    @classmethod
+    def of(cls, brand: Brand) -> BrandForm:
+        lines = {"aliases": "\n".join(brand.aliases), "domains": "\n".join(brand.domains)}
+        return cls(initial={"name": brand.name, "is_own": brand.is_own, **lines})
+
+
+class PromptForm(forms.Form):
+    text = TextField(
+        cleaner=clean_text,
+        label="Prompt",
+        help_text=f"The question as people ask it. At most {MAX_TEXT:,} characters.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    tags = _tags()
+    country = _country()
+    language = _language()
+    branded = forms.BooleanField(
+        required=False, label="Names our brand", help_text="Branded prompts are measured apart from the others."
+    )
+
+    @property
+    def fields_given(self) -> library.PromptFields:
+        given = dict(self.cleaned_data)
+        return library.PromptFields(is_branded=given.pop("branded"), is_active=given.pop("active", True), **given)
+
+    @classmethod
+    def defaults(cls, project: Project) -> PromptForm:
+        return cls(initial={"country": project.country, "language": project.language})
+
+
+class PromptEditForm(PromptForm):
+    active = forms.BooleanField(required=False, label="Ask it in scans")
+
+    @classmethod
+    def of(cls, prompt: Prompt) -> PromptEditForm:
+        same = {name: getattr(prompt, name) for name in ("text", "country", "language")}
+        return cls(
+            initial={
+                **same,
+                "tags": ", ".join(prompt.tags),
+                "branded": prompt.is_branded,
+                "active": prompt.is_active,
+            },
+            auto_id=f"id_{prompt.pk}_%s",
+        )
+
+
+class PasteForm(forms.Form):
+    lines = forms.CharField(
+        max_length=MAX_PASTE,
+        strip=False,
+        label="Prompts",
+        help_text="One prompt a line. Bullets and numbers in front are removed.",
+        widget=forms.Textarea(attrs={"rows": 12}),
+    )
+    tags = _tags()
+    country = _country()
+    language = _language()
+
+    parsed: ParsedPrompts
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if self.errors:
+            return given
+        self.parsed = parse_paste(given["lines"], country=given["country"], language=given["language"])
+        for error in self.parsed.errors[:20]:
+            self.add_error("lines", f"Line {error.line}: {error.message}" if error.line else error.message)
+        if len(self.parsed.errors) > 20:
+            self.add_error("lines", f"{len(self.parsed.errors) - 20} more lines have errors.")
+        return given
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(
+        label="CSV file",
+        help_text=f"UTF-8, at most {MAX_UPLOAD // 1024**2} MB.",
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        error_messages={"empty": "The file is empty."},
+    )
+
+    def clean_file(self) -> bytes:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_UPLOAD:
+            megabytes = f"{file.size / 1024**2:.1f} MB; at most {MAX_UPLOAD // 1024**2} MB can be imported."
+            raise forms.ValidationError(f"The file has {megabytes}")
+        return bytes(file.read())
+
+
+class PromptFilterForm(forms.Form):
+    """Read from the query string. A value that makes no sense filters nothing."""
+
+    q = forms.CharField(required=False, max_length=200, label="Search")
+    tag = forms.ChoiceField(required=False, label="Tag")
+    state = forms.ChoiceField(
+        required=False,
+        label="State",
+        choices=[
+            ("", "Not archived"),
+            ("active", "Active"),
+            ("paused", "Paused"),
+            ("archived", "Archived"),
+            ("all", "All"),
+        ],
+    )
+    branded = forms.ChoiceField(
+        required=False, label="Branded", choices=[("", "All"), ("yes", "Branded"), ("no", "Unbranded")]
+    )
+
+    def __init__(self, data: Any, *, tags: Iterable[str]) -> None:
+        super().__init__(data, auto_id="filter_%s")
+        self.fields["tag"].choices = [("", "All tags"), *((tag, tag) for tag in tags)]  # type: ignore[attr-defined]
+        self.full_clean()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Arguments of `library.find_prompts`."""
+        given = {name: value for name, value in self.cleaned_data.items() if value}
+        if "branded" in given:
+            given["branded"] = given["branded"] == "yes"
+        return given
+
+
+class ProviderKeyForm(forms.Form):
+    provider = forms.ChoiceField(choices=[(provider.value, provider.label) for provider in OWN_KEY_PROVIDERS])
+    api_key = TextField(
+        cleaner=cleaned,
+        max_length=MAX_KEY + 100,
+        label="API key",
+        help_text="Stored encrypted and never shown again. A key that is there already is replaced.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False),
+    )

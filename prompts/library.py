@@ -1,0 +1,247 @@
+"""A project's brands, prompts and engines: adding, changing and putting them away, each told as an event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.text import slugify
+
+from orgs.events import emit
+from orgs.founding import first_free
+from orgs.models import Organization
+from prompts.csv_import import PromptRow
+from prompts.models import Brand, Project, Prompt
+from prompts.prompt_text import prompt_key
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class Taken(ValueError):
+    """Something of that name is there already. `field` is the form's field."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFields:
+    name: str
+    country: str = ""
+    language: str = ""
+    samples: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandFields:
+    name: str
+    aliases: Sequence[str] = ()
+    domains: Sequence[str] = ()
+    is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFields:
+    text: str
+    tags: Sequence[str] = ()
+    country: str = ""
+    language: str = ""
+    is_branded: bool = False
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    added: int
+    already: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    active: int
+    paused: int
+    archived: int
+    total: int
+
+
+def create_project(org: Organization, fields: ProjectFields, *, actor: User | None) -> Project:
+    """Raises `Taken` when a project of the organization has that name."""
+    slugs = set(Project.objects.for_org(org).values_list("slug", flat=True))
+    slug = first_free(slugify(fields.name)[:50].strip("-_") or "project", slugs)
+    project = Project(org=org, slug=slug, **_values(fields))
+    _refuse_taken_name(project)
+    _save_or_taken(project, message=_name_taken(fields.name))
+    emit(org, "project.created", actor=actor, target=project)
+    return project
+
+
+def update_project(project: Project, fields: ProjectFields, *, actor: User | None) -> None:
+    """The slug stays: it is in people's bookmarks. Raises `Taken`."""
+    for name, value in _values(fields).items():
+        setattr(project, name, value)
+    _refuse_taken_name(project)
+    project.save(update_fields=list(_values(fields)))
+    emit(project.org_id, "project.updated", actor=actor, target=project)
+
+
+def archive_project(project: Project, *, actor: User | None) -> bool:
+    live = Project.objects.for_org(project.org_id).filter(pk=project.pk, archived_at=None)
+    if not live.update(archived_at=timezone.now()):
+        return False
+    emit(project.org_id, "project.archived", actor=actor, target=project)
+    return True
+
+
+def choose_engines(project: Project, keys: Sequence[str], *, actor: User | None) -> None:
+    project.engines = list(dict.fromkeys(keys))
+    project.save(update_fields=["engines"])
+    emit(project.org_id, "project.updated", actor=actor, target=project, data={"engines": project.engines})
+
+
+def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = None, actor: User | None) -> Brand:
+    """Add a brand, or change `brand`. Raises `Taken` for a second own brand or one of the same name."""
+    brands = Brand.objects.for_org(project.org_id).filter(project=project)
+    others = brands.exclude(pk=brand.pk) if brand else brands
+    if own := fields.is_own and others.filter(is_own=True).first():
+        raise Taken(f"{own.name} is this project's own brand. Change that first.", field="is_own")
+    brand = brand or Brand(org_id=project.org_id, project=project)
+    for name, value in _values(fields).items():
+        setattr(brand, name, list(value) if isinstance(value, tuple) else value)
+    _save_or_taken(brand, message=f"This project has a brand called {fields.name} already.")
+    emit(project.org_id, "brand.saved", actor=actor, target=brand)
+    return brand
+
+
+def remove_brand(brand: Brand, *, actor: User | None) -> None:
+    emit(brand.org_id, "brand.removed", actor=actor, target=brand, data={"name": brand.name})
+    brand.delete()
+
+
+_INSERT = """
+INSERT INTO prompts_prompt
+  (org_id, project_id, text, key, tags, country, language, is_branded, is_active, created_at)
+SELECT %(org)s, %(project)s, row.text, row.key, row.tags, row.country, row.language, row.is_branded, true, %(now)s
+FROM ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb)
+  AS (text text, key text, tags text[], country text, language text, is_branded boolean)) WITH ORDINALITY AS row
+ORDER BY row.ordinality
+ON CONFLICT DO NOTHING
+"""
+
+
+def add_prompts(project: Project, rows: Sequence[PromptRow], *, actor: User | None) -> Added:
+    """Track questions; those that are tracked already are left as they are."""
+    # Two pastes of the same questions would otherwise wait for each other's rows in a circle.
+    Project.objects.for_org(project.org_id).select_for_update(no_key=True).get(pk=project.pk)
+    named = [{name: getattr(row, name) for name in (*_COLUMNS, "key")} for row in rows]
+    values = {"org": project.org_id, "project": project.pk, "now": timezone.now(), "rows": json.dumps(named)}
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
+        added = cursor.rowcount
+    if added:
+        emit(project.org_id, "prompts.added", actor=actor, target=project, data={"count": added})
+    return Added(added=added, already=len(rows) - added)
+
+
+_COLUMNS = ("text", "tags", "country", "language", "is_branded")
+
+
+def edit_prompt(prompt: Prompt, fields: PromptFields, *, actor: User | None) -> None:
+    """Answers keep the question as it was asked. Raises `Taken` when another prompt asks the same."""
+    for name, value in _values(fields).items():
+        setattr(prompt, name, list(value) if isinstance(value, tuple) else value)
+    prompt.key = prompt_key(prompt.text, prompt.country, prompt.language)
+    _save_or_taken(prompt, message=TRACKED, field="text")
+    emit(prompt.org_id, "prompt.updated", actor=actor, target=prompt)
+
+
+TRACKED = "This question is tracked already for this country and language."
+
+
+def archive_prompt(prompt: Prompt, *, actor: User | None) -> bool:
+    prompt.archived_at = timezone.now()
+    live = Prompt.objects.for_org(prompt.org_id).filter(pk=prompt.pk, archived_at=None)
+    if not live.update(archived_at=prompt.archived_at):
+        return False
+    emit(prompt.org_id, "prompt.archived", actor=actor, target=prompt)
+    return True
+
+
+def restore_prompt(prompt: Prompt, *, actor: User | None) -> bool:
+    """Raises `Taken` when the question was added again meanwhile."""
+    away = Prompt.objects.for_org(prompt.org_id).filter(pk=prompt.pk, archived_at__isnull=False)
+    try:
+        with transaction.atomic():
+            restored = away.update(archived_at=None)
+    except IntegrityError as error:
+        raise Taken(TRACKED, field="text") from error
+    prompt.archived_at = None
+    if restored:
+        emit(prompt.org_id, "prompt.updated", actor=actor, target=prompt, data={"restored": True})
+    return bool(restored)
+
+
+_STATES = {
+    "active": Q(archived_at=None, is_active=True),
+    "paused": Q(archived_at=None, is_active=False),
+    "archived": Q(archived_at__isnull=False),
+}
+
+
+def counts(project: Project) -> Counts:
+    """How many prompts there are in each state. One query."""
+    aggregates: dict[str, Any] = {name: Count("pk", filter=state) for name, state in _STATES.items()}
+    prompts = Prompt.objects.for_org(project.org_id).filter(project=project)
+    return Counts(**prompts.aggregate(total=Count("pk"), **aggregates))
+
+
+def find_prompts(
+    project: Project, *, q: str = "", tag: str = "", state: str = "", branded: bool | None = None
+) -> QuerySet[Prompt]:
+    """The project's prompts in a state (`active`, `paused`, `archived`; empty: all that are not archived)."""
+    found = Prompt.objects.for_org(project.org_id).filter(project=project)
+    if state != "all":
+        found = found.filter(_STATES.get(state, Q(archived_at=None)))
+    if q:
+        found = found.filter(text__icontains=q)
+    if tag:
+        found = found.filter(tags__contains=[tag])
+    return found if branded is None else found.filter(is_branded=branded)
+
+
+def tags_of(project: Project) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT unnest(tags) AS tag FROM prompts_prompt"
+            " WHERE org_id = %s AND project_id = %s AND archived_at IS NULL ORDER BY tag LIMIT 200",
+            [project.org_id, project.pk],
+        )
+        return [tag for (tag,) in cursor.fetchall()]
+
+
+def _values(fields: ProjectFields | BrandFields | PromptFields) -> dict[str, Any]:
+    return {name: getattr(fields, name) for name in type(fields).__slots__}
+
+
+def _name_taken(name: str) -> str:
+    return f"There is a project called {name} already."
+
+
+def _refuse_taken_name(project: Project) -> None:
+    others = Project.objects.for_org(project.org_id).filter(name__iexact=project.name, archived_at=None)
+    if others.exclude(pk=project.pk).exists():
+        raise Taken(_name_taken(project.name), field="name")
+
+
+def _save_or_taken(row: Project | Brand | Prompt, *, message: str, field: str = "name") -> None:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        raise Taken(message, field=field) from error

@@ -1,0 +1,90 @@
+"""A project's own brand and its competitors."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from orgs.access import OrgRequest, org_view
+from orgs.roles import Permission
+from prompts import library
+from prompts.forms import BrandForm
+from prompts.models import Brand, Project
+from prompts.views import READ, READ_OR_POST, project_of, show_confirm, show_form
+
+
+def brand_of(project: Project, pk: int) -> Brand:
+    return get_object_or_404(Brand.objects.for_org(project.org_id), project=project, pk=pk)
+
+
+@org_view(Permission.PROJECTS_VIEW)
+@require_http_methods(READ)
+def brands(request: OrgRequest, project_slug: str) -> HttpResponse:
+    project = project_of(request, project_slug)
+    rows = list(Brand.objects.for_org(request.org).filter(project=project))
+    return render(request, "prompts/brands.html", {"project": project, "brands": rows, "nav": "brands"})
+
+
+@org_view(Permission.BRANDS_EDIT)
+@require_http_methods(READ_OR_POST)
+def brand_add(request: OrgRequest, project_slug: str) -> HttpResponse:
+    project = project_of(request, project_slug)
+    form = BrandForm(request.POST) if request.method == "POST" else _blank_form(project)
+    if request.method == "POST" and _saved(request, project, form):
+        return redirect("brands", request.org.slug, project.slug)
+    return show_form(request, "prompts/brand_form.html", {"project": project, "form": form, "nav": "brands"})
+
+
+@org_view(Permission.BRANDS_EDIT)
+@require_http_methods(READ_OR_POST)
+def brand_edit(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
+    project = project_of(request, project_slug)
+    brand = brand_of(project, pk)
+    form = BrandForm(request.POST) if request.method == "POST" else BrandForm.of(brand)
+    if request.method == "POST" and _saved(request, project, form, brand=brand):
+        return redirect("brands", request.org.slug, project.slug)
+    context = {"project": project, "brand": brand_of(project, pk), "form": form, "nav": "brands"}
+    return show_form(request, "prompts/brand_form.html", context)
+
+
+@org_view(Permission.BRANDS_EDIT)
+@require_http_methods(READ_OR_POST)
+def brand_delete(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
+    project = project_of(request, project_slug)
+    brand = brand_of(project, pk)
+    if request.method == "POST":
+        library.remove_brand(brand, actor=request.user)
+        messages.success(request, f"{brand.name} was deleted.")
+        return redirect("brands", request.org.slug, project.slug)
+    return show_confirm(
+        request,
+        title=f"Delete {brand.name}?",
+        sentence=f"Every mention of {brand.name} found so far is deleted too. The answers themselves stay.",
+        verb="Delete brand",
+        cancel_url=reverse("brands", args=[request.org.slug, project.slug]),
+        project=project,
+        nav="brands",
+    )
+
+
+def _blank_form(project: Project) -> BrandForm:
+    """The first brand is usually one's own."""
+    first = not Brand.objects.for_org(project.org_id).filter(project=project).exists()
+    return BrandForm(initial={"is_own": first})
+
+
+def _saved(request: OrgRequest, project: Project, form: BrandForm, *, brand: Brand | None = None) -> bool:
+    if not form.is_valid():
+        return False
+    try:
+        library.save_brand(project, form.fields_given, brand=brand, actor=request.user)
+    except library.Taken as taken:
+        form.add_error(taken.field, str(taken))
+        return False
+    messages.success(request, f"{form.cleaned_data['name']} was saved.")
+    for caution in form.cautions:
+        messages.warning(request, caution)
+    return True

@@ -1,0 +1,102 @@
+"""An organization's provider keys: saved, replaced, removed, never shown again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from orgs.access import OrgRequest, org_view
+from orgs.models import Organization
+from orgs.roles import Permission
+from prompts.credentials import (
+    OWN_KEY_PROVIDERS,
+    EngineChoice,
+    RefusedKey,
+    available_engines,
+    remove_key,
+    save_key,
+)
+from prompts.forms import ProviderKeyForm
+from prompts.llm.types import Provider
+from prompts.models import ProviderKey
+from prompts.views import READ_OR_POST, show_confirm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    provider_label: str
+    source: str
+    pk: int | None = None
+    hint: str = ""
+    base_url: str = ""
+    added_at: datetime | None = None
+    added_by: str = ""
+
+
+@sensitive_post_parameters("api_key")
+@org_view(Permission.KEYS_MANAGE)
+@require_http_methods(READ_OR_POST)
+def provider_keys(request: OrgRequest) -> HttpResponse:
+    form = ProviderKeyForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        provider = Provider(form.cleaned_data["provider"])
+        try:
+            save_key(request.org, provider=provider, api_key=form.cleaned_data["api_key"], actor=request.user)
+        except RefusedKey as refused:
+            form.add_error("api_key", refused.message)
+        else:
+            messages.success(request, f"The {provider.label} key was saved. The next scan uses it.")
+            return redirect("provider-keys", request.org.slug)
+    context = {"form": form, "keys": key_rows(request.org), "nav": "provider-keys"}
+    return render(request, "orgs/provider_keys.html", context, status=422 if form.errors else 200)
+
+
+@org_view(Permission.KEYS_MANAGE)
+@require_http_methods(READ_OR_POST)
+def provider_key_delete(request: OrgRequest, pk: int) -> HttpResponse:
+    key = get_object_or_404(ProviderKey.objects.for_org(request.org), pk=pk)
+    label = Provider(key.provider).label
+    if request.method == "POST":
+        remove_key(request.org, provider=key.provider, actor=request.user)
+        messages.success(request, f"The {label} key was removed.")
+        return redirect("provider-keys", request.org.slug)
+    return show_confirm(
+        request,
+        title=f"Remove the {label} key?",
+        sentence=f"Scans can ask {label} only with a key of this installation. The key cannot be shown again.",
+        verb="Remove key",
+        cancel_url=reverse("provider-keys", args=[request.org.slug]),
+        nav="provider-keys",
+    )
+
+
+def key_rows(org: Organization) -> list[KeyRow]:
+    """The organization's keys, then those of the installation that it uses without seeing them."""
+    own = {row.provider: row for row in ProviderKey.objects.for_org(org).select_related("created_by")}
+    rows = [_own_row(own[provider.value]) for provider in OWN_KEY_PROVIDERS if provider.value in own]
+    shared = {choice.engine.provider: choice for choice in available_engines(org.pk) if choice.available}
+    others = [provider for provider in OWN_KEY_PROVIDERS if provider.value not in own and provider in shared]
+    return rows + [_shared_row(shared[provider]) for provider in others]
+
+
+def _own_row(key: ProviderKey) -> KeyRow:
+    return KeyRow(
+        pk=key.pk,
+        provider_label=Provider(key.provider).label,
+        source="organization",
+        hint=key.hint,
+        added_at=key.created_at,
+        added_by=key.created_by.display_name if key.created_by else "",
+    )
+
+
+def _shared_row(choice: EngineChoice) -> KeyRow:
+    source = "simulator" if choice.simulated else "environment"
+    return KeyRow(provider_label=choice.engine.provider.label, source=source)

@@ -1,0 +1,66 @@
+"""Adding, changing and archiving projects."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from orgs.access import OrgRequest, org_view
+from orgs.roles import Permission
+from prompts import library
+from prompts.forms import ProjectForm
+from prompts.views import READ_OR_POST, project_of, show_confirm, show_form
+
+
+@org_view(Permission.PROJECTS_CREATE)
+@require_http_methods(READ_OR_POST)
+def project_add(request: OrgRequest) -> HttpResponse:
+    form = ProjectForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            project = library.create_project(request.org, form.fields_given, actor=request.user)
+        except library.Taken as taken:
+            form.add_error(taken.field, str(taken))
+        else:
+            messages.success(request, f"{project.name} is ready. Add the brands it measures next.")
+            return redirect("project-overview", request.org.slug, project.slug)
+    return show_form(request, "prompts/project_form.html", {"form": form, "nav": "projects"})
+
+
+@org_view(Permission.PROJECTS_EDIT)
+@require_http_methods(READ_OR_POST)
+def project_edit(request: OrgRequest, project_slug: str) -> HttpResponse:
+    project = project_of(request, project_slug)
+    form = ProjectForm(request.POST) if request.method == "POST" else ProjectForm.of(project)
+    if form.is_valid():
+        try:
+            library.update_project(project, form.fields_given, actor=request.user)
+        except library.Taken as taken:
+            form.add_error(taken.field, str(taken))
+            project = project_of(request, project_slug)
+        else:
+            messages.success(request, "The project was saved.")
+            return redirect("project-overview", request.org.slug, project.slug)
+    return show_form(request, "prompts/project_form.html", {"form": form, "project": project, "nav": "projects"})
+
+
+@org_view(Permission.PROJECTS_CREATE)
+@require_http_methods(READ_OR_POST)
+def project_archive(request: OrgRequest, project_slug: str) -> HttpResponse:
+    project = project_of(request, project_slug)
+    if request.method == "POST":
+        library.archive_project(project, actor=request.user)
+        messages.success(request, f"{project.name} was archived.")
+        return redirect("org-home", request.org.slug)
+    return show_confirm(
+        request,
+        title=f"Archive {project.name}?",
+        sentence="Its pages disappear and it is scanned no more. Nothing is deleted.",
+        verb="Archive project",
+        cancel_url=reverse("project-edit", args=[request.org.slug, project.slug]),
+        project=project,
+        nav="projects",
+    )

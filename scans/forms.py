@@ -1,0 +1,37 @@
+"""Forms about scans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+
+from scans.launch import MAX_SAMPLES
+from scans.models import Answer
+
+
+class StartForm(forms.Form):
+    samples = forms.IntegerField(
+        required=False, min_value=1, max_value=MAX_SAMPLES, label="Answers per prompt and engine"
+    )
+
+
+class AnswerFilterForm(forms.Form):
+    """Read from the query string. A value that makes no sense filters nothing."""
+
+    q = forms.CharField(required=False, max_length=200, label="Search prompts")
+    engine = forms.ChoiceField(required=False, label="Engine")
+    status = forms.ChoiceField(
+        required=False, label="Status", choices=[("", "All states"), *((s.value, s.label) for s in Answer.Status)]
+    )
+
+    def __init__(self, data: Any, *, engines: Iterable[tuple[str, str]]) -> None:
+        super().__init__(data, auto_id="filter_%s")
+        self.fields["engine"].choices = [("", "All engines"), *engines]  # type: ignore[attr-defined]
+        self.full_clean()
+
+    @property
+    def lookups(self) -> dict[str, str]:
+        names = {"q": "prompt_text__icontains", "engine": "engine", "status": "status"}
+        return {names[name]: value for name, value in self.cleaned_data.items() if value}

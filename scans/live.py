@@ -1,0 +1,194 @@
+"""How far a scan has come, for its page and for the list of scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.utils import timezone
+
+from prompts.models import Brand
+from scans.models import Answer, Scan
+from scans.overview import engine_name
+from scans.tallies import Estimate, own_visibility, tally
+
+SHOWN_FAILURES = 20
+_RETRYABLE = (Scan.Status.PARTIAL, Scan.Status.FAILED)
+_COUNTS: dict[str, Any] = {
+    "succeeded": Count("pk", filter=Q(status=Answer.Status.SUCCEEDED)),
+    "failed": Count("pk", filter=Q(status=Answer.Status.FAILED)),
+    "cancelled": Count("pk", filter=Q(status=Answer.Status.CANCELLED)),
+    "cost": Sum("cost"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One engine of the scan. `visibility` is the own brand's, once the scan has ended."""
+
+    key: str
+    label: str
+    surface_label: str
+    total: int
+    succeeded: int
+    failed: int
+    open: int
+    visibility: Estimate | None = None
+
+    @property
+    def percent(self) -> int:
+        return _percent(self.total - self.open, self.total)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Failed answers of one engine that failed for the same reason; `answer_pk` is one of them."""
+
+    engine: str
+    kind: str
+    reason: str
+    count: int
+    answer_pk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    total: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    cost: Decimal | None
+    elapsed: float
+    finished: bool
+    failed_retryable: int
+    lanes: tuple[Lane, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def open(self) -> int:
+        return self.total - self.done
+
+    @property
+    def done(self) -> int:
+        return self.succeeded + self.failed + self.cancelled
+
+    @property
+    def percent(self) -> int:
+        return _percent(self.done, self.total)
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds, if the rest goes as fast as what is done; None before anything is."""
+        return self.elapsed / self.done * self.open if self.done and not self.finished else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanLine:
+    scan: Scan
+    total: int
+    succeeded: int
+    failed: int
+    cost: Decimal | None
+    visibility: Estimate | None
+
+
+def board_of(scan: Scan) -> Board:
+    """Two queries while the scan runs; five once it has ended, with what it says of the own brand."""
+    answers = Answer.objects.for_org(scan.org_id).filter(scan=scan)
+    counts = {row["engine"]: row for row in answers.values("engine").annotate(total=Count("pk"), **_COUNTS)}
+    seen = {} if scan.is_open else _visibility(scan)
+    lanes = tuple(_lane(key, counts[key], seen.get(key)) for key in _in_order(scan, counts))
+    failed = sum(row["failed"] for row in counts.values())
+    return Board(
+        total=sum(row["total"] for row in counts.values()),
+        succeeded=sum(row["succeeded"] for row in counts.values()),
+        failed=failed,
+        cancelled=sum(row["cancelled"] for row in counts.values()),
+        cost=_total_cost(counts.values()),
+        elapsed=_elapsed(scan),
+        finished=not scan.is_open,
+        failed_retryable=failed if scan.status in _RETRYABLE else 0,
+        lanes=lanes,
+        failures=_failures(answers),
+    )
+
+
+def scan_lines(org_id: int, scans: Sequence[Scan]) -> list[ScanLine]:
+    """Two queries."""
+    answers = Answer.objects.for_org(org_id).filter(scan__in=[scan.pk for scan in scans])
+    counts = {row["scan_id"]: row for row in answers.values("scan_id").annotate(**_COUNTS)}
+    seen = own_visibility(org_id, [scan.pk for scan in scans])
+    nothing = {"succeeded": 0, "failed": 0, "cost": None}
+    return [_scan_line(scan, counts.get(scan.pk, nothing), seen.get(scan.pk)) for scan in scans]
+
+
+def _scan_line(scan: Scan, counts: dict[str, Any], visibility: Estimate | None) -> ScanLine:
+    return ScanLine(
+        scan=scan,
+        total=scan.total,
+        succeeded=counts["succeeded"],
+        failed=counts["failed"],
+        cost=counts["cost"],
+        visibility=None if scan.is_open else visibility,
+    )
+
+
+def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None) -> Lane:
+    name = engine_name(key)
+    ended = counts["succeeded"] + counts["failed"] + counts["cancelled"]
+    return Lane(
+        key=key,
+        label=name.label,
+        surface_label=name.surface_label,
+        total=counts["total"],
+        succeeded=counts["succeeded"],
+        failed=counts["failed"],
+        open=counts["total"] - ended,
+        visibility=visibility,
+    )
+
+
+def _in_order(scan: Scan, found: dict[str, Any]) -> list[str]:
+    return [key for key in scan.engines if key in found]
+
+
+def _visibility(scan: Scan) -> dict[str, Estimate]:
+    own = Brand.objects.for_org(scan.org_id).filter(project_id=scan.project_id, is_own=True).first()
+    if own is None:
+        return {}
+    counts = tally(scan.org_id, scan.pk)
+    return {key: counts.visibility(own.pk, engine=key) for key in scan.engines}
+
+
+def _failures(answers: QuerySet[Answer]) -> tuple[Failure, ...]:
+    failed = answers.filter(status=Answer.Status.FAILED).values("engine", "error_kind", "error")
+    grouped = failed.annotate(count=Count("pk"), example=Min("pk")).order_by("-count", "example")[:SHOWN_FAILURES]
+    return tuple(
+        Failure(
+            engine=engine_name(row["engine"]).label,
+            kind=row["error_kind"],
+            reason=row["error"],
+            count=row["count"],
+            answer_pk=row["example"],
+        )
+        for row in grouped
+    )
+
+
+def _total_cost(rows: Any) -> Decimal | None:
+    known = [row["cost"] for row in rows if row["cost"] is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _elapsed(scan: Scan) -> float:
+    end: datetime = scan.finished_at or timezone.now()
+    return max(0.0, (end - scan.created_at).total_seconds())
+
+
+def _percent(done: int, total: int) -> int:
+    """100 only when all is done."""
+    return 100 * done // total if total else 0

@@ -1,0 +1,22 @@
+"""What the matching rules say of a brand's name when somebody types it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from prompts.brand_names import NameVerdict, name_given
+from scans.brand_names import counts_only_as_written, is_legal_form, validate_name
+
+
+@receiver(name_given, dispatch_uid="scans.naming")
+def judge(*, name: str, **_: Any) -> NameVerdict:
+    problem = validate_name(name)
+    if problem:
+        return NameVerdict(problem=problem)
+    if is_legal_form(name):
+        return NameVerdict(caution=f"“{name}” is also a legal form: behind another company's name it does not count.")
+    if counts_only_as_written(name):
+        return NameVerdict(caution=f"“{name}” is short or an ordinary word: it counts only where it is written so.")
+    return NameVerdict()

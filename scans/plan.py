@@ -1,0 +1,84 @@
+"""What the next scan of a project would ask, what it would about cost, and what stands in its way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.urls import reverse
+
+from orgs.models import Organization
+from prompts.credentials import EngineChoice, available_engines
+from prompts.estimates import answer_cost
+from prompts.models import Brand, Project, Prompt
+from scans.models import Scan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`problem` is empty where the scan can start, else a sentence with the address where it is solved."""
+
+    prompts: int
+    engines: int
+    samples: int
+    cost: Decimal | None
+    problem: str
+    problem_url: str
+    running: Scan | None
+
+    @property
+    def answers(self) -> int:
+        return self.prompts * self.engines * self.samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    done: bool
+    sentence: str
+    url: str
+
+
+def plan_of(org: Organization, project: Project, *, running: Scan | None) -> Plan:
+    """Two queries."""
+    prompts = Prompt.objects.for_org(org).filter(project=project, is_active=True, archived_at=None).count()
+    known = {choice.engine.key: choice for choice in available_engines(org.pk)}
+    chosen = [known[key] for key in project.engines if key in known]
+    problem, address = _problem(project, prompts, chosen)
+    costs = [answer_cost(choice.engine) for choice in chosen]
+    each = None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
+    return Plan(
+        prompts=prompts,
+        engines=len(project.engines),
+        samples=project.samples,
+        cost=None if each is None or problem else each * prompts * project.samples,
+        problem=problem,
+        problem_url=reverse(address, args=[org.slug, project.slug]) if address else "",
+        running=running,
+    )
+
+
+def setup_of(org: Organization, project: Project, *, brands: list[Brand], plan: Plan) -> list[Step]:
+    """The way from an empty project to its first result."""
+
+    def step(done: bool, sentence: str, name: str) -> Step:
+        return Step(done=done, sentence=sentence, url=reverse(name, args=[org.slug, project.slug]))
+
+    ready = bool(plan.prompts) and not plan.problem
+    return [
+        step(any(brand.is_own for brand in brands), "Add your own brand", "brands"),
+        step(any(not brand.is_own for brand in brands), "Add the competitors to compare with", "brands"),
+        step(bool(plan.prompts), "Add the questions that buyers ask", "prompts"),
+        step(bool(plan.engines) and (ready or not plan.prompts), "Choose the engines to ask", "engines"),
+        step(False, "Start the first scan", "scans"),
+    ]
+
+
+def _problem(project: Project, prompts: int, chosen: list[EngineChoice]) -> tuple[str, str]:
+    if not prompts:
+        return "There are no active prompts to ask.", "prompts"
+    if not project.engines:
+        return "No engine is chosen.", "engines"
+    if len(chosen) < len(project.engines):
+        return "An engine that was chosen is not offered any more.", "engines"
+    closed = next((choice for choice in chosen if not choice.available), None)
+    return (f"{closed.engine.label}: {closed.reason}", "engines") if closed else ("", "")
