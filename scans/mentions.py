@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -213,7 +214,8 @@ class _Page:
         if self._hidden is None:
             worth_it = "://" in self.text or "](" in self.text
             self._hidden = [found.span() for found in _HIDDEN.finditer(self.text)] if worth_it else []
-        return any(low < stop and begin < high for low, high in self._hidden)
+        before = bisect_left(self._hidden, (stop, 0)) - 1  # the last one that starts before this ends
+        return before >= 0 and begin < self._hidden[before][1]
 
     def _stands_alone(self, begin: int, stop: int, start: int, end: int) -> bool:
         text, folded = self.text, self.folded.text

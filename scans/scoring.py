@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CitedPage:
-    """One page that an answer cited: its registrable domain (empty for none) and the tracked brand it belongs to."""
+    """One page that an answer cited (not only retrieved): its registrable domain, empty for none, and whose it is."""
 
     domain: str
     brand_id: int | None = None
@@ -137,13 +137,13 @@ def _brand_score(rows: Sequence[AnswerRow], brand_id: int, brand_ids: Sequence[i
 
 
 def visibility(rows: Iterable[AnswerRow], brand_id: int) -> Interval:
-    """Answers naming the brand / answers that succeeded. Cut-off answers that do not name it are in neither."""
+    """Answers naming the brand / answers that succeeded. Truncated answers that do not name it are in neither."""
     known = [row for row in rows if row.counts and (not row.truncated or brand_id in row.brand_ids)]
     return _proportion(known, above=lambda row: int(brand_id in row.brand_ids), below=lambda _: 1)
 
 
 def share_of_voice(rows: Iterable[AnswerRow], brand_id: int, brand_ids: Iterable[int]) -> Interval:
-    """The brand's naming answers / the sum over the tracked brands of theirs. Only whole answers: a cut-off one favours
+    """The brand's naming answers / the sum over the tracked brands of theirs. Only whole answers: a truncated one favours
     whoever is named early."""
     tracked = frozenset(brand_ids) | {brand_id}
     whole = [row for row in rows if row.counts and not row.truncated]
@@ -154,14 +154,14 @@ def share_of_voice(rows: Iterable[AnswerRow], brand_id: int, brand_ids: Iterable
 
 def mean_position(rows: Iterable[AnswerRow], brand_id: int) -> Interval:
     """Mean rank of the first mention among tracked brands, over the answers that name the brand; no estimate where none
-    does. A cut-off answer counts: its later text cannot change a rank that was given."""
+    does. A truncated answer counts: its later text cannot change a rank that was given."""
     named = [row for row in rows if row.counts and brand_id in row.first_ranks]
     totals, counts = _by_prompt(named, above=lambda row: row.first_ranks[brand_id], below=lambda _: 1)
     return cluster_mean(totals, counts)
 
 
 def citation_rate(rows: Iterable[AnswerRow], brand_id: int) -> Interval:
-    """Answers citing a page of the brand / answers that succeeded on a surface that can cite. Cut-off answers that do
+    """Answers citing a page of the brand / answers that succeeded on a surface that can cite. Truncated answers that do
     not cite it are in neither: sources often come last."""
     known = [row for row in _citing(rows) if not row.truncated or brand_id in row.cited_brand_ids]
     return _proportion(known, above=lambda row: int(brand_id in row.cited_brand_ids), below=lambda _: 1)

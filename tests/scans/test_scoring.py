@@ -49,7 +49,7 @@ def test_failed_and_empty_answers_are_in_no_denominator():
     assert (score.answers, score.succeeded, score.prompts) == (4, 2, 2)
 
 
-def test_a_cut_off_answer_counts_only_for_the_brands_that_it_names():
+def test_a_truncated_answer_counts_only_for_the_brands_that_it_names():
     rows = [answer(1, OWN, truncated=True), answer(2), answer(3, RIVAL)]
     assert (visibility(rows, OWN).estimate, visibility(rows, OWN).n) == (pytest.approx(1 / 3), 3)
     assert (visibility(rows, RIVAL).estimate, visibility(rows, RIVAL).n) == (0.5, 2)
@@ -72,7 +72,7 @@ def test_shares_of_voice_add_up_to_one_over_tracked_brands():
     assert share_of_voice(rows, OWN, [OWN, RIVAL, THIRD]).n == 6
 
 
-def test_cut_off_answers_do_not_shift_share_of_voice():
+def test_truncated_answers_do_not_shift_share_of_voice():
     rows = [answer(1, OWN, RIVAL), answer(2, OWN, truncated=True)]
     assert share_of_voice(rows, OWN, [OWN, RIVAL]).estimate == 0.5
 
@@ -96,7 +96,7 @@ def test_citations_are_measured_apart_from_mentions():
     assert visibility(rows, OWN).estimate == 0.5
 
 
-def test_a_cut_off_answer_that_does_not_cite_is_unknown():
+def test_a_truncated_answer_that_does_not_cite_is_unknown():
     rows = [cited(1, ("own.example", OWN), truncated=True), cited(2, ("a.example", None), truncated=True), cited(3)]
     assert (citation_rate(rows, OWN).estimate, citation_rate(rows, OWN).n) == (0.5, 2)
     assert citation_share(rows, OWN).estimate is None
