@@ -143,8 +143,8 @@ def visibility(rows: Iterable[AnswerRow], brand_id: int) -> Interval:
 
 
 def share_of_voice(rows: Iterable[AnswerRow], brand_id: int, brand_ids: Iterable[int]) -> Interval:
-    """The brand's naming answers / the sum over the tracked brands of theirs. Only whole answers: a truncated one favours
-    whoever is named early."""
+    """The brand's naming answers / the sum over the tracked brands of theirs. Only whole answers: a truncated one
+    favours whoever is named early."""
     tracked = frozenset(brand_ids) | {brand_id}
     whole = [row for row in rows if row.counts and not row.truncated]
     return _proportion(

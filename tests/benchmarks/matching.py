@@ -19,7 +19,11 @@ BRANDS, ANSWERS, WORDS, ROUNDS = 1_000, 40, 450, 5
 GOALS = {"extract_us_at_most": 1_000, "times_faster_than_alternation_at_least": 5, "times_faster_than_loop_at_least": 2}
 
 _SYLLABLES = re.findall("..", "kalumentaskorbitzenvoraminopeltriquandersolfiberdangoheljo")
-_PROSE = ["the", "best", "tool", "for", "a", "team", "is", "often", "one", "that", "people", "like", "because", "it", "costs", "little", "and", "does", "much", "when", "many", "of", "them", "work", "on", "the", "same", "plan", "and", "need", "to", "see", "what", "comes", "next", "without", "a", "meeting", "so", "compare", "price", "support", "and", "export", "first"]
+_PROSE = re.findall(
+    r"\w+",
+    "the best tool for a team is often one that people like because it costs little and does much when many of them "
+    "work on the same plan and need to see what comes next without a meeting so compare price support and export first",
+)
 
 
 def brand_names(rng: random.Random) -> list[str]:
