@@ -49,5 +49,3 @@ DATABASES["default"]["TEST"]["NAME"] = f"test_prompter_{SLOT}"
 # Raises on N+1 queries within any request of the test client.
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-STATIC_ROOT = find_place().local / "static"
-STATIC_ROOT.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from config import embedded, static_files
+from config import embedded
 from config.embedded.place import BASE_DIR, find_place
 from config.supervisor import LogFiles, Supervisor, child_environment, port_problem
 
@@ -47,9 +47,8 @@ class Command(BaseCommand):
             problems = [port_problem(port, variable="PORT"), port_problem(simulator, variable="SIMULATOR_PORT")]
             if any(problems):
                 raise CommandError("\n".join(filter(None, problems)))
-            self._say("Preparing the database and the static files")
+            self._say("Preparing the database")
             call_command("migrate", interactive=False, verbosity=0)
-            static_files.collect_if_changed()
             _leave_database()
             code = self._supervise(port=port, simulator=simulator, until_ready=until_ready)
             embedded.release()
