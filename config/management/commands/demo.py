@@ -77,6 +77,7 @@ class Command(BaseCommand):
         site = f"http://localhost:{_port('PORT', 8000)}"
         _wait_until_ready(f"http://127.0.0.1:{_port('PORT', 8000)}/readyz", name="web")
         if _needs_scan(demo.project):
+            self._say("Running the first scan")
             call_command("scan", demo.project.slug, organization=demo.org.slug, wait=True)
         self.stdout.write("")
         self.stdout.write(self.style.SUCCESS(f"  Prompter is ready:  {site}/o/{demo.org.slug}/p/{demo.project.slug}/"))
