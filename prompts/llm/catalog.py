@@ -206,6 +206,7 @@ BUILT_IN = Catalog(
         *_google("gemini-3.5-flash-lite", "Gemini 3.5 Flash-Lite"),
         *_google("gemini-3.5-flash", "Gemini 3.5 Flash", retires=date(2026, 10, 8)),  # answered by gemini-3.6-flash
         *_google("gemini-2.5-flash", "Gemini 2.5 Flash", retires=date(2026, 12, 1)),
+        _perplexity("perplexity/sonar", "Sonar (Agent API)"),
         _perplexity("sonar-pro", "Sonar Pro", retires=date(2026, 9, 27)),
         _perplexity("sonar", "Sonar", retires=date(2026, 9, 27)),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -72,7 +73,9 @@ class OpenAISdkAdapter(Adapter):
         )
 
 
-class OpenAIAdapter(OpenAISdkAdapter):
+class ResponsesAdapter(OpenAISdkAdapter):
+    """The Responses protocol; whoever else speaks it says how it searches and where it puts its sources."""
+
     async def _complete(self, request: Request) -> Reply:
         raw = await self._client.responses.with_raw_response.create(**self._params(request), timeout=request.timeout)
         return self._reply(expect(raw.parse(), Response), headers=raw.headers)
@@ -94,16 +97,21 @@ class OpenAIAdapter(OpenAISdkAdapter):
             "model": request.model,
             "input": [{"role": turn.role, "content": turn.text} for turn in request.turns],
             "max_output_tokens": request.max_output_tokens,
-            "store": False,
         }
         if request.system:
             params["instructions"] = request.system
         if request.temperature is not None:
             params["temperature"] = request.temperature
-        if request.surface is Surface.WEB_SEARCH:
-            params["tools"] = [_web_search(request.country)]
-            params["include"] = ["web_search_call.action.sources"]
         return params
+
+    def _sources(self, response: Response, text: str) -> SourceList:
+        return annotated(response)
+
+    def _usage(self, response: Response) -> Usage:
+        return tokens(response)
+
+    def _queries(self, response: Response) -> Iterable[str]:
+        return ()
 
     def _reply(self, response: Response, *, headers: httpx2.Headers) -> Reply:
         if response.status in ("failed", "cancelled"):
@@ -115,9 +123,9 @@ class OpenAIAdapter(OpenAISdkAdapter):
             text=text,
             model=response.model,
             finish_reason=_finish_reason(response, refused=refused),
-            usage=_usage(response),
-            citations=_sources(response, text).citations(),
-            searches=tuple(_queries(response)),
+            usage=self._usage(response),
+            citations=self._sources(response, text).citations(),
+            searches=tuple(self._queries(response)),
             request_id=request_id(headers) or response.id,
             rate_limits=rate_limits(headers),
         )
@@ -125,6 +133,35 @@ class OpenAIAdapter(OpenAISdkAdapter):
     def _failed(self, body: object, *, headers: httpx2.Headers) -> LlmError:
         rejection = failures.Rejection(status=None, body=body, headers=headers)
         return failures.from_rejection(rejection, secret=self.credential.api_key)
+
+
+class OpenAIAdapter(ResponsesAdapter):
+    def _params(self, request: Request) -> dict[str, Any]:
+        params = super()._params(request) | {"store": False}
+        if request.surface is Surface.WEB_SEARCH:
+            params["tools"] = [_web_search(request.country)]
+            params["include"] = ["web_search_call.action.sources"]
+        return params
+
+    def _sources(self, response: Response, text: str) -> SourceList:
+        sources = annotated(response)
+        for call in _calls(response):
+            if call.action and call.action.type == "search":
+                for source in call.action.sources or ():
+                    sources.look(source.url)
+            elif call.action and call.action.type == "open_page" and call.action.url:
+                sources.look(call.action.url)
+        return sources
+
+    def _usage(self, response: Response) -> Usage:
+        """One search is one `search` action: opening a page and looking inside it cost nothing extra."""
+        searches = [call for call in _calls(response) if call.action and call.action.type == "search"]
+        return replace(tokens(response), searches=len(searches))
+
+    def _queries(self, response: Response) -> Iterator[str]:
+        for call in _calls(response):
+            if call.action and call.action.type == "search":
+                yield from call.action.queries or ([call.action.query] if call.action.query else [])
 
 
 def _web_search(country: str) -> WebSearchToolParam:
@@ -156,18 +193,15 @@ def _finish_reason(response: Response, *, refused: bool) -> FinishReason:
     return FinishReason.REFUSAL if refused else FinishReason.STOP
 
 
-def _usage(response: Response) -> Usage:
-    """One search is one `search` action: opening a page and looking inside it cost nothing extra."""
+def tokens(response: Response) -> Usage:
     used: ResponseUsage | None = response.usage
-    searches = len([call for call in _calls(response) if call.action and call.action.type == "search"])
     if used is None:
-        return Usage(searches=searches)
+        return Usage()
     return Usage(
         input_tokens=used.input_tokens,
         output_tokens=used.output_tokens,
         cached_input_tokens=used.input_tokens_details.cached_tokens if used.input_tokens_details else 0,
         reasoning_tokens=used.output_tokens_details.reasoning_tokens if used.output_tokens_details else 0,
-        searches=searches,
     )
 
 
@@ -175,13 +209,8 @@ def _calls(response: Response) -> Iterator[ResponseFunctionWebSearch]:
     return (item for item in response.output if item.type == "web_search_call")
 
 
-def _queries(response: Response) -> Iterator[str]:
-    for call in _calls(response):
-        if call.action and call.action.type == "search":
-            yield from call.action.queries or ([call.action.query] if call.action.query else [])
-
-
-def _sources(response: Response, text: str) -> SourceList:
+def annotated(response: Response) -> SourceList:
+    """The sources that the text links to, placed in the whole answer."""
     sources = SourceList()
     base = 0
     for message in _messages(response):
@@ -194,10 +223,4 @@ def _sources(response: Response, text: str) -> SourceList:
                     start, end = (base + span[0], base + span[1]) if span else (None, None)
                     sources.cite(note.url, title=note.title or "", start=start, end=end)
             base += len(part.text)
-    for call in _calls(response):
-        if call.action and call.action.type == "search":
-            for source in call.action.sources or ():
-                sources.look(source.url)
-        elif call.action and call.action.type == "open_page" and call.action.url:
-            sources.look(call.action.url)
     return sources

@@ -195,3 +195,55 @@ async def test_server_without_a_key_can_be_asked(wire: Wire, connect: Connect, a
     wire.play(Played(completion("Acme.")))
     adapter = connect(CompatibleAdapter, f"{wire.root}/v1", key="")
     assert (await adapter.complete(ask())).text == "Acme."
+
+
+def agent_answer(text: str, *annotations: dict[str, Any]) -> dict[str, Any]:
+    results = [{"id": number, **result, "snippet": "x"} for number, result in enumerate(RESULTS, start=1)]
+    part = {"type": "output_text", "text": text, "annotations": list(annotations)}
+    return {
+        "id": "resp_1",
+        "object": "response",
+        "model": "perplexity/sonar",
+        "status": "completed",
+        "output": [
+            {"type": "search_results", "queries": ["best tool"], "results": results},
+            {"id": "m", "type": "message", "role": "assistant", "status": "completed", "content": [part]},
+        ],
+        "usage": {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30, "cost": {"total_cost": 0.0025}},
+    }
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_agent_models_speak_the_responses_protocol(wire: Wire, sonar: Adapter, ask: Ask, stream: bool) -> None:
+    body = agent_answer("Acme is best [2].")
+    request = ask(model="perplexity/sonar", search=True, country="de")
+    if stream:
+        wire.play(sse({"type": "response.completed", "response": body}))
+        reply = [piece async for piece in sonar.stream(request)][-1].reply
+        assert reply is not None
+    else:
+        wire.play(Played(body))
+        reply = await sonar.complete(request)
+    assert [(c.title, c.cited) for c in reply.citations] == [("Page b", True), ("Page a", False), ("Page c", False)]
+    assert reply.text[reply.citations[0].start : reply.citations[0].end] == "[2]"
+    assert (reply.usage.cost, reply.usage.searches, reply.searches) == (Decimal("0.0025"), 1, ("best tool",))
+    (asked,) = wire.asked
+    assert asked.path == "/v1/responses"
+    assert asked.body["tools"] == [{"type": "web_search", "user_location": {"country": "DE"}}]
+    assert not {"store", "include"} & asked.body.keys()  # unknown fields are refused
+
+
+async def test_agent_links_are_citations_too(wire: Wire, sonar: Adapter, ask: Ask) -> None:
+    text = "See (https://a.example/)."
+    link = {"type": "url_citation", "url": "https://a.example/", "title": "A", "start_index": 4, "end_index": 24}
+    wire.play(Played(agent_answer(text, link)))
+    reply = await sonar.complete(ask(model="perplexity/sonar", search=True))
+    assert [(c.url, c.start, c.end) for c in reply.citations if c.cited] == [("https://a.example/", 4, 24)]
+
+
+async def test_failed_agent_run_is_an_error_though_its_status_is_200(wire: Wire, sonar: Adapter, ask: Ask) -> None:
+    body = agent_answer("") | {"status": "failed", "error": {"message": "Upstream broke.", "type": "internal_error"}}
+    wire.play(Played(body))
+    with pytest.raises(LlmError) as caught:
+        await sonar.complete(ask(model="perplexity/sonar", search=True))
+    assert (caught.value.kind, caught.value.message) == (ErrorKind.SERVER, "Upstream broke.")
