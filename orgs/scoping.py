@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,6 +72,13 @@ class Scope:
 
 _NOTHING = Scope()
 _ATTRIBUTE = "prompter_scope"
+# A coroutine has a connection object of its own, so it cannot see its caller's transaction; it does see this.
+_open: ContextVar[bool] = ContextVar("scope_open", default=False)
+
+
+def scope_open() -> bool:
+    """Whether a scope, and so a transaction, is open around the caller, be it a coroutine that a scope waits for."""
+    return _open.get()
 
 
 def current_scope() -> Scope:
@@ -91,14 +99,16 @@ def _apply(scope: Scope) -> None:
 def _scope(scope: Scope) -> Iterator[None]:
     # SET LOCAL outlives the release of a savepoint, so a nested scope puts the outer value back itself;
     # a rollback puts it back by itself.
-    outer, nested = current_scope(), connection.in_atomic_block
+    outer, nested, was_open = current_scope(), connection.in_atomic_block, _open.get()
     with transaction.atomic():
         _apply(scope)
         setattr(connection, _ATTRIBUTE, scope)
+        _open.set(True)
         try:
             yield
         finally:
             setattr(connection, _ATTRIBUTE, outer)
+            _open.set(was_open)
         if nested and not connection.needs_rollback:
             _apply(outer)
 

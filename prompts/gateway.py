@@ -18,6 +18,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, connection
 
 from billing import meter
+from orgs.scoping import scope_open
 from prompts import accounting, ledger, traffic
 from prompts.accounting import accounted
 from prompts.credentials import UnreadableKey, credential_of, unavailable_because
@@ -330,9 +331,10 @@ async def _metered(errand: Errand) -> AsyncGenerator[None, None]:
 
 async def _refuse_transaction(*, granted: bool) -> None:
     """A call takes seconds: a transaction held open meanwhile would block everybody else."""
-    _refuse_in_thread()
+    if scope_open():
+        raise RuntimeError("A model must not be called inside an organization's scope.")
     if not granted:
-        # Under `async_to_sync` the transaction belongs to the thread that waits for us.
+        # Under `async_to_sync` this runs in the thread that waits for us.
         await sync_to_async(_refuse_in_thread)()
 
 
