@@ -222,7 +222,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Prompter", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Prompter",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"ScanStatus": "scans.models.Scan.Status", "AnswerStatus": "scans.models.Answer.Status"},
+}
 
 # Providers. Keys are for every organization that has none of its own; unset means that a provider is not offered.
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
+S = TypeVar("S")
 
 SIZE = 50
 
@@ -23,7 +24,7 @@ class Page(Generic[T]):
     previous: str = ""
     total: int | None = None
 
-    def of(self, items: list[T]) -> Page[T]:
+    def of(self, items: list[S]) -> Page[S]:
         """The same page showing other objects for its rows."""
         return Page(items=items, next=self.next, previous=self.previous, total=self.total)
 

@@ -35,8 +35,8 @@ class SessionLogin(SessionAuthentication):
         return "Session"
 
 
-class SessionLoginScheme(SessionScheme):
-    target_class = SessionLogin
+class SessionLoginScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    target_class = "orgs.rest.SessionLogin"
 
 
 class Keyset(CursorPagination):
@@ -63,7 +63,7 @@ class ScopedField(serializers.PrimaryKeyRelatedField):
 
     def __init__(self, model: type[OrgModel], **kwargs: Any) -> None:
         self.model = model
-        super().__init__(**kwargs)
+        super().__init__(pk_field=serializers.IntegerField(), **kwargs)
 
     def get_queryset(self) -> models.QuerySet[Any]:
         return self.model.objects.for_org(self.context["view"].org)
@@ -88,8 +88,8 @@ class OrgViewSet(GenericViewSet):
     def dispatch(self, request: HttpRequest, org_slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.org_slug, self._in_scope = org_slug, False
         with ExitStack() as self._scopes:
-            response: Response = super().dispatch(request, *args, **kwargs)
-            return response.render()
+            response = cast(Response, super().dispatch(request, *args, **kwargs))
+            return cast(HttpResponseBase, response.render())
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -145,9 +145,9 @@ class PromptSerializer(ProjectPart, serializers.ModelSerializer[Prompt]):  # typ
     validate_tags = cleaned(_clean_list_of_tags)
 
 
+# No docstring: it would be the description of every resource in the schema. Creating and changing go through the
+# library, so that the browser and the API do the same.
 class EditableViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
-    """Create and change through the library, so that the browser and the API do the same."""
-
     def create(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)

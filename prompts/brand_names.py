@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import idna
@@ -58,7 +59,8 @@ def cautions(names: Iterable[str]) -> list[str]:
 
 
 def _verdicts(name: str) -> list[NameVerdict]:
-    return [verdict for _, verdict in name_given.send(sender=None, name=name)]
+    answers: list[Any] = [answer for _, answer in name_given.send(sender=None, name=name)]
+    return answers
 
 
 def clean_names(lines: str, *, besides: str = "") -> list[str]:

@@ -140,7 +140,12 @@ def add_prompts(project: Project, rows: Sequence[PromptRow], *, actor: User | No
     # Two pastes of the same questions would otherwise wait for each other's rows in a circle.
     Project.objects.for_org(project.org_id).select_for_update(no_key=True).get(pk=project.pk)
     named = [{name: getattr(row, name) for name in (*_COLUMNS, "key")} for row in rows]
-    values = {"org": project.org_id, "project": project.pk, "now": timezone.now(), "rows": json.dumps(named)}
+    values: dict[str, Any] = {
+        "org": project.org_id,
+        "project": project.pk,
+        "now": timezone.now(),
+        "rows": json.dumps(named),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, values)
         added = cursor.rowcount

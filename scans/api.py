@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -117,13 +117,13 @@ class WholeAnswerSerializer(AnswerSerializer):
         read_only_fields = fields
 
 
-def refused(problem: CannotStart) -> Exception:
+def refused(problem: CannotStart) -> APIException:
     """How a scan that cannot start is answered."""
     if problem.code == "quota":
         return PaymentRequired(problem.message, code=problem.code)
     if problem.code == "already_running":
         return Conflict(problem.message, code=problem.code)
-    return serializers.ValidationError({"detail": problem.message, "code": problem.code})
+    return ValidationError({"detail": problem.message, "code": problem.code})
 
 
 class ScanViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):

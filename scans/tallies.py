@@ -128,4 +128,4 @@ def estimate(hits: Sequence[int], trials: Sequence[int]) -> Estimate:
 def _rows(sql: str, parameters: dict[str, Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())

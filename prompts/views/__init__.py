@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django_htmx.middleware import HtmxDetails
 
 from orgs.access import OrgRequest
 from orgs.roles import Permission
@@ -29,7 +30,7 @@ def require(request: OrgRequest, permission: Permission) -> None:
 
 def is_htmx(request: HttpRequest, *, target: str = "") -> bool:
     """Whether htmx asks for a piece, and with `target` whether it is that one."""
-    htmx = getattr(request, "htmx", None)
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     return bool(htmx) and (not target or htmx.target == target)
 
 
