@@ -92,7 +92,7 @@ def event(data: Json, name: str = "") -> bytes:
     return prefix + b"data: " + orjson.dumps(data) + b"\n\n"
 
 
-def crumbs(text: str, size: int = 48) -> list[str]:
+def crumbs(text: str, size: int = 80) -> list[str]:
     """A text as a model streams it: in runs of about `size` characters that break after spaces."""
     runs, start = [], 0
     while start < len(text):
