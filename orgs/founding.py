@@ -61,7 +61,7 @@ def _found(user: User, *, name: str, slug: str) -> Organization:
 
 def _just_founded(user: User, *, name: str) -> Organization | None:
     """What an earlier copy of the same request made. Waits for that copy to end."""
-    type(user).objects.select_for_update().get(pk=user.pk)
+    user.__class__.objects.select_for_update().get(pk=user.pk)  # type() of a request's user is its lazy wrapper
     with user_scope(user.pk):
         since = timezone.now() - _SAME_CLICK
         own = user.memberships.filter(role=Role.OWNER, org__name=name, org__created_at__gte=since)
