@@ -1,16 +1,22 @@
 """Starting scans and running them in this process, as the worker does in its own."""
 
 import asyncio
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.db import connection
+
+from billing import meter
+from orgs.models import Event, Organization
 from orgs.scoping import org_scope
 from prompts import gateway
-from prompts.models import Project
+from prompts.models import LlmCall, Project
 from scans import runner
 from scans.launch import start_scan
-from scans.models import Answer, Scan
+from scans.models import Answer, Mention, Scan
 from tests.cast import make_prompt
 
 ENGINES = (
@@ -21,9 +27,9 @@ ENGINES = (
 )
 
 
-def add_prompts(project: Project, count: int) -> None:
+def add_prompts(project: Project, count: int, *, start: int = 0) -> None:
     with org_scope(project.org_id):
-        for number in range(count):
+        for number in range(start, start + count):
             make_prompt(project, f"Which project management tool is best for team {number}?", country="US")
 
 
@@ -58,3 +64,50 @@ def statuses(scan: Scan) -> Counter[str]:
 
 def engines_of(answers: Sequence[Answer]) -> list[str]:
     return [answer.engine for answer in answers]
+
+
+def calls(project: Project) -> list[LlmCall]:
+    with org_scope(project.org_id):
+        return list(LlmCall.objects.for_org(project.org_id).order_by("pk"))
+
+
+def level(org: Organization) -> tuple[int, int]:
+    with org_scope(org):
+        now = meter.level(org.pk, meter.ANSWERS)
+    return now.used, now.reserved
+
+
+def events(scan: Scan, name: str) -> list[Event]:
+    with org_scope(scan.org_id):
+        return list(Event.objects.for_org(scan.org_id).filter(name=name, target_id=scan.pk).order_by("pk"))
+
+
+def mentions_of(scan: Scan) -> list[Mention]:
+    with org_scope(scan.org_id):
+        return list(Mention.objects.for_org(scan.org_id).filter(answer__scan=scan).select_related("answer"))
+
+
+def while_running(act: Callable[[], None], *, when: Callable[[], bool]) -> bool:
+    """Run, and `act` in a thread of its own as soon as `when` holds."""
+
+    def watch() -> None:
+        try:
+            while not when():
+                time.sleep(0.02)
+            act()
+        finally:
+            connection.close()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        return run()
+    finally:
+        watcher.join()
+
+
+def make_project(like: Project, slug: str) -> Project:
+    with org_scope(like.org_id):
+        return Project.objects.for_org(like.org_id).create(
+            org_id=like.org_id, name=slug, slug=slug, engines=like.engines
+        )

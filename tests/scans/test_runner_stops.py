@@ -1,0 +1,108 @@
+"""What a runner does when it is told to stop, when its scan is cancelled, and when there is more to do."""
+
+from typing import Any
+
+import pytest
+
+from orgs.scoping import org_scope
+from prompts.llm.simulator.server import Running
+from prompts.models import Project
+from scans.launch import cancel_scan
+from tests.scans.running import (
+    add_prompts,
+    answers_of,
+    calls,
+    events,
+    level,
+    make_project,
+    reread,
+    run,
+    started,
+    statuses,
+    while_running,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def basket(project: Project, simulator: Running) -> Project:
+    add_prompts(project, 3)
+    return project
+
+
+def test_cancelling_mid_scan_refuses_what_comes_late(basket: Project, simulator: Running) -> None:
+    simulator.options(latency=1.0)
+    scan = started(basket)
+
+    def cancel() -> None:
+        with org_scope(basket.org_id):
+            assert cancel_scan(reread(scan), actor=None)
+
+    while_running(cancel, when=lambda: simulator.stats()["totals"]["in_flight"] == 3)
+    assert reread(scan).status == "cancelled"
+    assert statuses(scan) == {"cancelled": 3}
+    assert {answer.text for answer in answers_of(scan)} == {""}
+    assert [call.outcome for call in calls(basket)] == ["ok", "ok", "ok"]  # they were paid for
+    assert not events(scan, "scan.finished")
+    assert level(basket.org) == (0, 0)
+
+
+def test_cancelling_stops_what_still_waits_for_its_slot(basket: Project, simulator: Running, settings: Any) -> None:
+    settings.LLM_REQUESTS_PER_MINUTE = {**settings.LLM_REQUESTS_PER_MINUTE, "simulated": 30}
+    add_prompts(make_project(basket, "second"), 3)
+    scan = started(basket)
+
+    def cancel() -> None:
+        with org_scope(basket.org_id):
+            assert cancel_scan(reread(scan), actor=None)
+
+    while_running(cancel, when=lambda: simulator.stats()["totals"]["requests"] >= 1)
+    assert simulator.stats()["totals"]["requests"] < 3
+    assert reread(scan).status == "cancelled"
+
+
+def test_new_work_is_noticed_while_running(basket: Project, simulator: Running) -> None:
+    simulator.options(latency=1.0)
+    second = make_project(basket, "second")
+    add_prompts(second, 2)
+    scans = [started(basket)]
+    while_running(lambda: scans.append(started(second)), when=lambda: simulator.stats()["totals"]["in_flight"] == 3)
+    assert [reread(scan).status for scan in scans] == ["done", "done"]
+
+
+def test_a_stopping_runner_gives_back_what_it_has_not_sent(basket: Project, simulator: Running, settings: Any) -> None:
+    settings.LLM_REQUESTS_PER_MINUTE = {**settings.LLM_REQUESTS_PER_MINUTE, "simulated": 60}
+    simulator.options(latency=0.3)
+    add_prompts(basket, 9, start=3)
+    scan = started(basket)
+    assert run(stop=lambda: simulator.stats()["totals"]["requests"] >= 1) is True
+    waiting = [answer for answer in answers_of(scan) if answer.status == "pending"]
+    assert {answer.attempts for answer in waiting} == {0}
+    assert statuses(scan) == {"succeeded": 12 - len(waiting), "pending": len(waiting)}
+    assert simulator.stats()["totals"]["requests"] == 12 - len(waiting) < 12
+
+
+def test_a_stopping_runner_does_not_wait_for_ever(
+    project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scans.flights.GRACE", 0.2)
+    add_prompts(project, 1)
+    simulator.fault("hang", times=1)
+    scan = started(project)
+    assert run(stop=lambda: simulator.stats()["totals"]["in_flight"] == 1) is True
+    [answer] = answers_of(scan)
+    assert (answer.status, answer.attempts) == ("pending", 1)
+    assert [call.outcome for call in calls(project)] == ["cancelled"]
+
+
+def test_a_runner_out_of_time_finishes_what_it_has_sent(project: Project, simulator: Running) -> None:
+    add_prompts(project, 1)
+    simulator.options(latency=0.5)
+    scan = started(project)
+    run(budget_seconds=0.2)
+    assert reread(scan).status == "done"
+
+
+def test_a_runner_with_nothing_to_do_ends(db: None) -> None:
+    assert run() is False
