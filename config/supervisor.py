@@ -19,6 +19,8 @@ from config.embedded.place import BASE_DIR
 
 PR_SET_PDEATHSIG = 1
 LAST_WORDS = 15
+# How a foreground command ends that was told to, by the terminal or by us.
+INTERRUPTED = (130, -signal.SIGINT, -signal.SIGTERM)
 # Celery's soft shutdown needs longer than honcho's five seconds.
 honcho.manager.KILL_WAIT = 20
 
@@ -80,7 +82,7 @@ class Supervisor(honcho.manager.Manager):  # type: ignore[misc]
         self.foreground = foreground
         self.foreground_code: int | None = None
         self.stop_after = stop_after
-        self.stopped_by_signal = False
+        self.ended_by = ""
         self._command: subprocess.Popen[bytes] | None = None
 
     def run(self, procfile: Path, *, without: tuple[str, ...] = ()) -> int:
@@ -96,19 +98,27 @@ class Supervisor(honcho.manager.Manager):  # type: ignore[misc]
         return self._exit_code()
 
     def crashed(self) -> list[str]:
-        """Processes that ended by themselves with an error."""
+        """Processes that ended by themselves with an error, and thereby ended the rest."""
+        if self.ended_by != "crash":
+            return []
         fine = (0, -signal.SIGTERM, -signal.SIGKILL)
         return [name for name, entry in self._processes.items() if entry.get("returncode", 0) not in fine]
 
     def _start(self) -> None:
         super()._start()
         # Threads only after the forks above.
-        self._command = subprocess.Popen(self.foreground, cwd=BASE_DIR, env=self.environment)  # noqa: S603
+        self._command = subprocess.Popen(  # noqa: S603
+            self.foreground,
+            cwd=BASE_DIR,
+            env=self.environment,
+            preexec_fn=lambda: die_with_parent(signal.SIGTERM),
+        )
         threading.Thread(target=self._watch_foreground, args=(self._command,), daemon=True).start()
 
     def _watch_foreground(self, command: "subprocess.Popen[bytes]") -> None:
         self.foreground_code = command.wait()
         if self.foreground_code != 0 or self.stop_after:
+            self.ended_by = self.ended_by or "foreground"
             self._when_started(self.terminate)
 
     def _when_started(self, act: Callable[[], None]) -> None:
@@ -117,7 +127,7 @@ class Supervisor(honcho.manager.Manager):  # type: ignore[misc]
         act()
 
     def terminate(self) -> None:
-        self.stopped_by_signal = self.returncode in (130, 143)
+        self.ended_by = self.ended_by or ("signal" if self.returncode in (130, 143) else "crash")
         self._end_foreground(wait=False)
         super().terminate()
 
@@ -133,9 +143,11 @@ class Supervisor(honcho.manager.Manager):  # type: ignore[misc]
                 self._command.kill()
 
     def _exit_code(self) -> int:
-        if self.stopped_by_signal or (self.stop_after and self.foreground_code == 0 and not self.crashed()):
+        if self.ended_by == "signal" or (self.ended_by == "foreground" and self.foreground_code in INTERRUPTED):
             return 0
-        return self.foreground_code or int(self.returncode or 0) or 1
+        if self.ended_by == "foreground":
+            return abs(self.foreground_code or 0)
+        return next((abs(self._processes[name]["returncode"]) for name in self.crashed()), 1)
 
 
 def child_environment(**extra: str) -> dict[str, str]:
