@@ -19,3 +19,4 @@ handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"
 handler404 = "config.errors.not_found"
 handler500 = "config.errors.broken"
+handler429 = "config.errors.too_many_requests"  # asked for by allauth

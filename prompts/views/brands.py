@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -44,9 +46,9 @@ def brand_edit(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
     project = project_of(request, project_slug)
     brand = brand_of(project, pk)
     form = BrandForm(request.POST) if request.method == "POST" else BrandForm.of(brand)
-    if request.method == "POST" and _saved(request, project, form, brand=brand):
+    if request.method == "POST" and _saved(request, project, form, brand=copy(brand)):
         return redirect("brands", request.org.slug, project.slug)
-    context = {"project": project, "brand": brand_of(project, pk), "form": form, "nav": "brands"}
+    context = {"project": project, "brand": brand, "form": form, "nav": "brands"}
     return show_form(request, "prompts/brand_form.html", context)
 
 

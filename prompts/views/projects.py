@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -37,10 +39,9 @@ def project_edit(request: OrgRequest, project_slug: str) -> HttpResponse:
     form = ProjectForm(request.POST) if request.method == "POST" else ProjectForm.of(project)
     if form.is_valid():
         try:
-            library.update_project(project, form.fields_given, actor=request.user)
+            library.update_project(copy(project), form.fields_given, actor=request.user)
         except library.Taken as taken:
             form.add_error(taken.field, str(taken))
-            project = project_of(request, project_slug)
         else:
             messages.success(request, "The project was saved.")
             return redirect("project-overview", request.org.slug, project.slug)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from django.contrib import messages
@@ -74,15 +75,16 @@ def prompt_edit(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse
         PromptEditForm(request.POST, auto_id=f"id_{pk}_%s") if request.method == "POST" else PromptEditForm.of(prompt)
     )
     if form.is_valid():
+        edited = copy(prompt)  # the page of a refused change shows the prompt as it is
         try:
-            library.edit_prompt(prompt, form.fields_given, actor=request.user)
+            library.edit_prompt(edited, form.fields_given, actor=request.user)
         except library.Taken as taken:
             form.add_error(taken.field, str(taken))
         else:
-            return _changed(request, project, prompt, message="The prompt was saved.")
+            return _changed(request, project, edited, message="The prompt was saved.")
     piece = is_htmx(request, target=f"prompt-{pk}")
     template = "prompts/_prompt_form_row.html" if piece else "prompts/prompt_form.html"
-    context = {"project": project, "prompt": prompt_of(project, pk), "form": form, "nav": "prompts"}
+    context = {"project": project, "prompt": prompt, "form": form, "nav": "prompts"}
     return show_form(request, template, context)
 
 

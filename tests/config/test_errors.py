@@ -1,0 +1,74 @@
+"""What is shown when a request cannot be served."""
+
+import json
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import path
+
+from config import errors
+
+
+@pytest.mark.parametrize(
+    ("handler", "status"),
+    [
+        (errors.bad_request, 400),
+        (errors.payment_required, 402),
+        (errors.forbidden, 403),
+        (errors.not_found, 404),
+        (errors.too_many_requests, 429),
+        (errors.broken, 500),
+    ],
+)
+def test_each_error_has_a_page_and_an_answer_for_programs(handler: object, status: int) -> None:
+    assert callable(handler)
+    page: HttpResponse = handler(RequestFactory().get("/o/acme/"))
+    assert page.status_code == status
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "<h1" in page.content.decode()
+    told: HttpResponse = handler(RequestFactory().get("/api/v1/o/acme/scans/"))
+    assert told.status_code == status
+    assert json.loads(told.content)["detail"].endswith(".")
+
+
+def test_a_throttled_request_says_when_to_come_back() -> None:
+    response = errors.too_many_requests(RequestFactory().get("/"), retry_after=3.2)
+    assert response.headers["Retry-After"] == "4"
+
+
+def test_over_quota_says_why() -> None:
+    page = errors.payment_required(RequestFactory().get("/"), sentence="Nine answers are left.")
+    assert "Nine answers are left." in page.content.decode()
+
+
+def test_an_unknown_address_is_404_for_people_and_programs(db: None) -> None:
+    assert "<h1" in Client().get("/nowhere/").content.decode()
+    response = Client().get("/api/v1/nowhere/")
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/json")
+
+
+def _explode(request: HttpRequest) -> HttpResponse:
+    raise ValueError("the secret reason")
+
+
+urlpatterns = [path("broken", _explode), path("api/v1/broken", _explode)]
+handler500 = "config.errors.broken"
+
+
+@pytest.mark.parametrize("url", ["/broken", "/api/v1/broken"])
+def test_a_broken_view_is_500_without_its_reason(url: str, settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    client = Client(raise_request_exception=False)
+    response = client.get(url)
+    assert response.status_code == 500
+    assert "secret reason" not in response.content.decode()
+
+
+def test_too_many_sign_ins_are_throttled_with_a_time_to_wait(db: None, owner: Any) -> None:
+    client = Client()
+    wrong = {"login": owner.email, "password": "not this one"}
+    responses = [client.post("/accounts/login/", wrong) for _ in range(31)]
+    assert responses[-1].status_code == 429
+    assert int(responses[-1].headers["Retry-After"]) > 0

@@ -1,0 +1,105 @@
+"""The way in: signing up, founding an organization, and the first page."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from orgs.forms import OrganizationForm
+from orgs.founding import first_free, found_organization
+from orgs.models import Event, Membership, Organization
+from orgs.roles import Role
+from orgs.scoping import org_scope
+from tests.cast import PASSWORD, make_org
+from tests.screens import ClientOf
+
+
+@pytest.fixture
+def newcomer(db: None) -> User:
+    return User.objects.create_user("new@start.example", PASSWORD)
+
+
+def test_a_stranger_is_sent_to_sign_in(db: None) -> None:
+    response = Client().get("/")
+    assert response.status_code == 302
+    assert response.url.startswith(reverse("account_login"))
+
+
+def test_a_newcomer_is_asked_to_found_an_organization(newcomer: User, client_of: ClientOf) -> None:
+    response = client_of(newcomer).get("/")
+    assert response.status_code == 200
+    assert reverse("organization-new") in response.content.decode()
+
+
+def test_a_member_lands_in_their_organization(viewer: User, client_of: ClientOf) -> None:
+    assert client_of(viewer).get("/").url == "/o/acme/"
+
+
+def test_a_disabled_organization_is_nobodys_home(viewer: User, org: Organization, client_of: ClientOf) -> None:
+    Organization.objects.filter(pk=org.pk).update(disabled_at=org.created_at)
+    assert client_of(viewer).get("/").status_code == 200
+
+
+def test_founding_makes_an_owner_and_an_event(newcomer: User, client_of: ClientOf) -> None:
+    response = client_of(newcomer).post(reverse("organization-new"), {"name": "  Blue   Kite "})
+    assert response.url == "/o/blue-kite/"
+    org = Organization.objects.get(slug="blue-kite")
+    assert org.name == "Blue Kite"
+    with org_scope(org):
+        assert Membership.objects.for_org(org).get().role == Role.OWNER
+        event = Event.objects.for_org(org).get()
+    assert (event.name, event.actor_id) == ("org.created", newcomer.pk)
+    assert client_of(newcomer).get(response.url).status_code == 200
+
+
+def test_founding_twice_with_one_click_makes_one(newcomer: User, client_of: ClientOf) -> None:
+    client = client_of(newcomer)
+    urls = {client.post(reverse("organization-new"), {"name": "Kite"}).url for _ in range(2)}
+    assert urls == {"/o/kite/"}
+    assert Organization.objects.count() == 1
+
+
+def test_a_taken_slug_gets_a_number(newcomer: User) -> None:
+    make_org("Kite", "kite")
+    make_org("Kite", "kite-2")
+    assert found_organization(newcomer, name="Kite").slug == "kite-3"
+    assert first_free("a", {"a", "a-2"}) == "a-3"
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [("日本語", "organization"), ("Äpfel & Co", "apfel-co"), ("x" * 120, "x" * 50)]
+)
+def test_any_name_makes_a_slug(newcomer: User, name: str, slug: str) -> None:
+    assert found_organization(newcomer, name=name).slug == slug
+
+
+@pytest.mark.parametrize("name", ["", "   ", "...", "x" * 121, "a\0b", "\U0001f600"])
+def test_an_impossible_name_is_refused_in_the_form(newcomer: User, client_of: ClientOf, name: str) -> None:
+    response = client_of(newcomer).post(reverse("organization-new"), {"name": name})
+    assert response.status_code == 422
+    assert Organization.objects.count() == 0
+
+
+def test_the_form_page_is_there_and_only_for_people(newcomer: User, client_of: ClientOf) -> None:
+    url = reverse("organization-new")
+    assert client_of(newcomer).get(url).status_code == 200
+    assert client_of(newcomer).put(url).status_code == 405
+    assert client_of(None).get(url).status_code == 302
+
+
+def test_signing_up_leads_to_the_first_organization(db: None) -> None:
+    client = Client()
+    assert client.get(reverse("account_signup")).status_code == 200
+    response = client.post(
+        reverse("account_signup"), {"email": "ann@start.example", "password1": PASSWORD}, follow=True
+    )
+    assert response.redirect_chain[-1][0] == "/"
+    assert reverse("organization-new") in response.content.decode()
+
+
+def test_the_form_names_the_problem() -> None:
+    form = OrganizationForm({"name": "--"})
+    assert not form.is_valid()
+    assert "letter or a digit" in form.errors["name"][0]
+    assert isinstance(form.errors.as_data()["name"][0], ValidationError)
