@@ -18,7 +18,7 @@ ALL_ORGS_ALLOWED = {
     "orgs/access.py": "looks a membership up before the scope exists",
     "prompts/shell.py": "lists the user's own memberships",
     "scans/claims.py": "claims due answers of every organization",
-    "scans/tasks.py": "the sweep",
+    "scans/management/commands/scan.py": "finds a project by its slug alone",
 }
 
 
