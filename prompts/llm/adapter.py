@@ -52,16 +52,9 @@ class Adapter(ABC):
         """Text as it comes, then one last `Delta` with the whole reply; closing it early closes the connection."""
         deadline = _deadline(request.timeout)
         async with self._busy(), aclosing(self._stream(request)) as pieces:
-            started = finished = False
-            while not finished:
-                async with self._guarded(deadline, started=started):
-                    delta = await anext(pieces, None)
-                    if delta is None:
-                        raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
-                    if delta.reply is not None:
-                        _answered(delta.reply)
-                        finished = True
-                started = True
+            delta = Delta()
+            while delta.reply is None:
+                delta = await self._next(pieces, deadline, started=bool(delta.text))
                 yield delta
 
     async def embed(self, texts: Sequence[str], *, model: str) -> Embedding:
@@ -93,6 +86,15 @@ class Adapter(ABC):
     @abstractmethod
     def _translate(self, error: Exception) -> failures.Rejection | ErrorKind | None:
         """What an SDK's exception is: a provider's refusal, a failure on the way, or none of its own."""
+
+    async def _next(self, pieces: AsyncGenerator[Delta, None], deadline: float, *, started: bool) -> Delta:
+        async with self._guarded(deadline, started=started):
+            delta = await anext(pieces, None)
+            if delta is None:
+                raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
+            if delta.reply is not None:
+                _answered(delta.reply)
+            return delta
 
     @asynccontextmanager
     async def _busy(self) -> AsyncGenerator[None, None]:

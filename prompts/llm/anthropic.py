@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from anthropic.types import ContentBlock, Message, TextBlock
 from . import failures
 from .adapter import KEEPALIVE, MAX_CONNECTIONS, Adapter, connection_kind, expect, tls
 from .citations import SourceList
-from .errors import ErrorKind
+from .errors import ErrorKind, LlmError
 from .headers import rate_limits, request_id
 from .types import Credential, Delta, FinishReason, Reply, Request, Surface, Usage
 
@@ -40,8 +41,10 @@ class _Turn:
     stop_reason: str = ""
     model: str = ""
     id: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
-    def add(self, message: Message) -> None:
+    def add(self, message: Message, *, headers: Mapping[str, str]) -> None:
+        self.headers = headers
         self.content.extend(message.content)
         used = _usage(message)
         self.usage = used if self.usage is None else self.usage + used
@@ -73,36 +76,42 @@ class AnthropicAdapter(Adapter):
     async def _complete(self, request: Request) -> Reply:
         params, turn = self._params(request), _Turn()
         for _ in range(1 + MAX_CONTINUATIONS):
-            raw = await self._client.messages.with_raw_response.create(**params, timeout=request.timeout)
-            turn.add(expect(await raw.parse(), Message))
+            raw = await self._client.messages.with_raw_response.create(**params)
+            turn.add(expect(await raw.parse(), Message), headers=raw.headers)
             if not turn.paused:
                 break
             params = _continued(params, turn)
-        return _reply(turn, headers=raw.headers)
+        return _reply(turn)
 
     async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         params, turn = self._params(request), _Turn()
-        headers: Mapping[str, str] = {}
         for _ in range(1 + MAX_CONTINUATIONS):
-            async with self._client.messages.stream(**params, timeout=request.timeout) as events:
-                headers, ended = events.response.headers, False
-                async for event in events:
-                    if event.type == "text":
-                        yield Delta(text=event.text)
-                    ended = event.type == "message_stop"
-                if not ended:
-                    return
-                turn.add(await events.get_final_message())
+            async with aclosing(self._pieces(params, turn)) as pieces:
+                async for delta in pieces:
+                    yield delta
             if not turn.paused:
                 break
             params = _continued(params, turn)
-        yield Delta(reply=_reply(turn, headers=headers))
+        yield Delta(reply=_reply(turn))
+
+    async def _pieces(self, params: Mapping[str, Any], turn: _Turn) -> AsyncGenerator[Delta, None]:
+        """The text of one request; what it amounted to is added to the turn."""
+        async with self._client.messages.stream(**params) as events:
+            ended = False
+            async for event in events:
+                if event.type == "text":
+                    yield Delta(text=event.text)
+                ended = event.type == "message_stop"
+            if not ended:
+                raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
+            turn.add(await events.get_final_message(), headers=events.response.headers)
 
     def _params(self, request: Request) -> dict[str, Any]:
         params: dict[str, Any] = {
             "model": request.model,
             "messages": [{"role": turn.role, "content": turn.text} for turn in request.turns],
             "max_tokens": request.max_output_tokens,
+            "timeout": request.timeout,
         }
         if request.system:
             params["system"] = request.system
@@ -143,7 +152,7 @@ def _continued(params: Mapping[str, Any], turn: _Turn) -> dict[str, Any]:
     return {**params, "messages": [*asked, {"role": "assistant", "content": said}]}
 
 
-def _reply(turn: _Turn, *, headers: Mapping[str, str]) -> Reply:
+def _reply(turn: _Turn) -> Reply:
     return Reply(
         text="".join(block.text for block in _texts(turn.content)),
         model=turn.model,
@@ -151,8 +160,8 @@ def _reply(turn: _Turn, *, headers: Mapping[str, str]) -> Reply:
         usage=turn.usage or Usage(),
         citations=_sources(turn.content).citations(),
         searches=tuple(_queries(turn.content)),
-        request_id=request_id(headers) or turn.id,
-        rate_limits=rate_limits(headers),
+        request_id=request_id(turn.headers) or turn.id,
+        rate_limits=rate_limits(turn.headers),
     )
 
 

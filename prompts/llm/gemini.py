@@ -246,22 +246,20 @@ def _sources(grounding: Iterable[gt.GroundingMetadata], text: str) -> SourceList
     sources = SourceList()
     code_points = ByteOffsets(text)
     for data in grounding:
-        chunks = data.grounding_chunks or []
+        pages = [chunk.web or gt.GroundingChunkWeb() for chunk in data.grounding_chunks or ()]
         for support in data.grounding_supports or ():
-            segment = support.segment
-            span = (None, None) if segment is None else _span(segment, text, code_points)
-            for index in support.grounding_chunk_indices or ():
-                web = chunks[index].web if 0 <= index < len(chunks) else None
-                if web and web.uri:
-                    sources.cite(web.uri, title=web.title or web.domain or "", start=span[0], end=span[1])
-        for chunk in chunks:
-            if chunk.web and chunk.web.uri:
-                sources.look(chunk.web.uri, title=chunk.web.title or chunk.web.domain or "")
+            start, end = _span(support.segment, text, code_points)
+            for page in (pages[index] for index in support.grounding_chunk_indices or () if 0 <= index < len(pages)):
+                sources.cite(page.uri or "", title=page.title or page.domain or "", start=start, end=end)
+        for page in pages:
+            sources.look(page.uri or "", title=page.title or page.domain or "")
     return sources
 
 
-def _span(segment: gt.Segment, text: str, code_points: ByteOffsets) -> tuple[int, int] | tuple[None, None]:
+def _span(segment: gt.Segment | None, text: str, code_points: ByteOffsets) -> tuple[int, int] | tuple[None, None]:
     """Offsets are bytes of UTF-8; where they contradict the segment's own text, that text is looked for."""
+    if segment is None:
+        return None, None
     start, end = code_points(segment.start_index or 0), code_points(segment.end_index or 0)
     quoted = segment.text or ""
     if end > start and (not quoted or text[start:end] == quoted):

@@ -11,7 +11,8 @@ import openai
 from openai.types.responses import (
     Response,
     ResponseFunctionWebSearch,
-    ResponseOutputMessage,
+    ResponseOutputRefusal,
+    ResponseOutputText,
     ResponseUsage,
     WebSearchToolParam,
 )
@@ -172,13 +173,15 @@ def _web_search(country: str) -> WebSearchToolParam:
     return {"type": "web_search", "user_location": location}  # type: ignore[typeddict-item]
 
 
-def _messages(response: Response) -> Iterator[ResponseOutputMessage]:
-    return (item for item in response.output if item.type == "message")
+def _parts(response: Response) -> Iterator[ResponseOutputText | ResponseOutputRefusal]:
+    for item in response.output:
+        if item.type == "message":
+            yield from item.content
 
 
 def _text(response: Response) -> tuple[str, bool]:
     """The answer's text; where it has none, the words of a refusal."""
-    parts = [part for message in _messages(response) for part in message.content]
+    parts = list(_parts(response))
     text = "".join(part.text for part in parts if part.type == "output_text")
     refusal = "".join(part.refusal for part in parts if part.type == "refusal")
     return (text, False) if text else (refusal, bool(refusal))
@@ -213,14 +216,13 @@ def annotated(response: Response) -> SourceList:
     """The sources that the text links to, placed in the whole answer."""
     sources = SourceList()
     base = 0
-    for message in _messages(response):
-        for part in message.content:
-            if part.type != "output_text":
-                continue
-            for note in part.annotations or ():
-                if note.type == "url_citation":
-                    span = place(part.text, note.start_index, note.end_index, url=note.url)
-                    start, end = (base + span[0], base + span[1]) if span else (None, None)
-                    sources.cite(note.url, title=note.title or "", start=start, end=end)
-            base += len(part.text)
+    for part in _parts(response):
+        if part.type != "output_text":
+            continue
+        for note in part.annotations or ():
+            if note.type == "url_citation":
+                span = place(part.text, note.start_index, note.end_index, url=note.url)
+                start, end = (base + span[0], base + span[1]) if span else (None, None)
+                sources.cite(note.url, title=note.title or "", start=start, end=end)
+        base += len(part.text)
     return sources
