@@ -53,9 +53,9 @@ clean: ## Remove data, caches and packages of this checkout
 	@rm -rf .local .venv staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 lock: install ## Pin again what pyproject.toml allows
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --upgrade \
 		pyproject.toml -o requirements/base.txt
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --upgrade \
 		pyproject.toml --group dev --group embedded -c requirements/base.txt -o requirements/dev.txt
 
 chromium:
