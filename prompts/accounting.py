@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from prompts import ledger, traffic
-from prompts.llm import breaker, catalog, clients
+from prompts.llm import breaker, catalog
 from prompts.llm.breaker import Verdict
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.limiter import Spent
@@ -19,7 +19,6 @@ from prompts.llm.types import RateLimits, Usage
 
 if TYPE_CHECKING:
     from prompts.gateway import Errand
-    from prompts.llm.adapter import Adapter
 
 logger = logging.getLogger("prompter.llm")
 
@@ -30,6 +29,7 @@ _SMALLEST = Decimal("0.00000001")  # what the ledger holds of a dollar
 # The provider may have worked, and counted, although we never saw its answer.
 _MAYBE_SPENT = frozenset({ErrorKind.TIMEOUT, ErrorKind.BAD_RESPONSE, ErrorKind.CONNECTION})
 
+_LONGEST_WAIT = 5.0  # seconds that an answer waits for its accounting
 _concluding: set[asyncio.Task[None]] = set()
 
 
@@ -50,10 +50,6 @@ class Attempt:
         self.cost: Decimal | None = None
         self.latency_ms = 0
         self._started = time.monotonic()
-
-    @property
-    def adapter(self) -> Adapter:
-        return clients.adapter_for(self.errand.lane.credential)
 
     @property
     def age(self) -> float:
@@ -96,13 +92,13 @@ class Attempt:
             "purpose": errand.purpose,
             "engine": engine.key,
             "provider": engine.provider.value,
-            "model": self.model[:120],
+            "model": _plain(self.model, 120),
             "credential": errand.lane.credential.id,
             "simulated": errand.lane.simulated,
-            "reference": errand.reference,
+            "reference": _plain(errand.reference, 60),
             "attempt": errand.attempt,
             "outcome": self.outcome,
-            "request_id": self.request_id[:120],
+            "request_id": _plain(self.request_id, 120),
             "input_tokens": self.usage.input_tokens,
             "output_tokens": self.usage.output_tokens,
             "searches": self.usage.searches,
@@ -112,6 +108,11 @@ class Attempt:
 
     def _end(self, outcome: str, verdict: Verdict) -> None:
         self.outcome, self.verdict, self.latency_ms = outcome, verdict, round(self.age * 1000)
+
+
+def _plain(text: str, length: int) -> str:
+    """As much of it as the ledger holds; Postgres refuses NUL."""
+    return text.replace("\0", "")[:length]
 
 
 @asynccontextmanager
@@ -131,8 +132,9 @@ async def accounted(errand: Errand) -> AsyncGenerator[Attempt, None]:
     finally:
         task = asyncio.get_running_loop().create_task(_conclude(attempt))
         _concluding.add(task)
-        task.add_done_callback(_concluding.discard)
-        await asyncio.shield(task)
+        task.add_done_callback(_concluded)
+        # A task of its own: it goes on when the caller is cancelled, and when it takes longer than an answer may wait.
+        await asyncio.wait([task], timeout=_LONGEST_WAIT)
 
 
 async def close() -> None:
@@ -146,6 +148,12 @@ async def _conclude(attempt: Attempt) -> None:
     fields = attempt.fields()
     logger.info("call org=%s %s", attempt.errand.org_id, ledger.line(fields))
     await asyncio.gather(_tell(attempt), ledger.record(attempt.errand.org_id, **fields))
+
+
+def _concluded(task: asyncio.Task[None]) -> None:
+    _concluding.discard(task)
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("a call could not be accounted", exc_info=error)
 
 
 async def _tell(attempt: Attempt) -> None:

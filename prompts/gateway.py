@@ -7,12 +7,14 @@ import itertools
 import logging
 import math
 import random
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, connection
@@ -22,11 +24,14 @@ from orgs.scoping import scope_open
 from prompts import accounting, ledger, traffic
 from prompts.accounting import accounted
 from prompts.credentials import UnreadableKey, credential_of, unavailable_because
-from prompts.llm import catalog, clients
+from prompts.llm import catalog
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.limiter import Limits
 from prompts.llm.types import Credential, Delta, Embedding, Reply, Request
 from prompts.traffic import lane_states
+
+if TYPE_CHECKING:
+    from prompts.llm.adapter import Adapter
 
 __all__ = [
     "Answered",
@@ -44,12 +49,15 @@ __all__ = [
     "grant",
     "lane_for",
     "lane_states",
+    "preload",
     "stream",
 ]
 
 logger = logging.getLogger("prompter.llm")
 
 REDIS_PAUSE = 2.0  # seconds until an unreachable Redis is asked again
+_CLIENTS = "prompts.llm.clients"
+
 T = TypeVar("T")
 
 
@@ -211,20 +219,11 @@ async def stream(call: Call) -> AsyncGenerator[Delta, None]:
     (`aclosing`, or by cancelling) and the call is accounted as cancelled. Raises `LlmError`."""
     await _refuse_transaction(granted=False)
     async with _metered(call):
-        for tries in itertools.count(1):
-            await _wait_for_slot(call)
-            started = False
-            try:
-                async with aclosing(_stream_once(replace(call, attempt=call.attempt + tries - 1))) as deltas:
-                    async for delta in deltas:
-                        started = True
-                        yield delta
-                return
-            except LlmError as error:
-                pause = None if started else call.patience.pause(tries, error)
-                if pause is None:
-                    raise
-            await asyncio.sleep(pause)
+        first, rest = await _insist(call, _opened)
+        async with aclosing(rest):
+            yield first
+            async for delta in rest:
+                yield delta
 
 
 async def embed(call: EmbedCall) -> Embedded:
@@ -234,35 +233,54 @@ async def embed(call: EmbedCall) -> Embedded:
         return await _insist(call, _embed_once)
 
 
+def preload() -> None:
+    """Import the providers' SDKs now, which takes seconds, rather than at the first call."""
+    import_module(_CLIENTS)
+
+
 async def close() -> None:
     """Finish the running loop's bookkeeping and close its connections, at its end."""
     await accounting.close()
-    await clients.aclose_all()
+    if clients := sys.modules.get(_CLIENTS):
+        await clients.aclose_all()
     await traffic.close()
+
+
+def _adapter(errand: Errand) -> Adapter:
+    # The SDKs take seconds to import: only a process that calls a model pays for them.
+    from prompts.llm.clients import adapter_for
+
+    return adapter_for(errand.lane.credential)
 
 
 async def _ask_once(call: Call) -> Answered:
     async with accounted(call) as attempt:
-        reply = await attempt.adapter.complete(call.request)
+        reply = await _adapter(call).complete(call.request)
         attempt.answered(usage=reply.usage, model=reply.model, request_id=reply.request_id, told=reply.rate_limits)
     return Answered(reply=reply, cost=attempt.cost, latency_ms=attempt.latency_ms)
 
 
 async def _embed_once(call: EmbedCall) -> Embedded:
     async with accounted(call) as attempt:
-        embedding = await attempt.adapter.embed(call.texts, model=call.lane.engine.model)
+        embedding = await _adapter(call).embed(call.texts, model=call.lane.engine.model)
         attempt.answered(usage=embedding.usage, model=embedding.model)
     return Embedded(embedding=embedding, cost=attempt.cost, latency_ms=attempt.latency_ms)
 
 
 async def _stream_once(call: Call) -> AsyncGenerator[Delta, None]:
-    async with accounted(call) as attempt, _closing(attempt.adapter.stream(call.request)) as deltas:
+    async with accounted(call) as attempt, _closing(_adapter(call).stream(call.request)) as deltas:
         async for delta in deltas:
             if reply := delta.reply:
                 attempt.answered(
                     usage=reply.usage, model=reply.model, request_id=reply.request_id, told=reply.rate_limits
                 )
             yield delta
+
+
+async def _opened(call: Call) -> tuple[Delta, AsyncGenerator[Delta, None]]:
+    """The first piece, before which a failure costs nothing, and the rest."""
+    deltas = _stream_once(call)
+    return await anext(deltas), deltas
 
 
 def _closing(deltas: AsyncIterator[Delta]) -> aclosing[AsyncGenerator[Delta, None]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connection
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 
 from orgs.scoping import org_scope
 from prompts.models import LlmCall
@@ -35,8 +35,8 @@ async def record(org_id: int, **fields: Any) -> None:
             await in_scope(org_id, write)
             return
         except (DatabaseError, InterfaceError) as error:
-            # An organization or project that is gone will not come back.
-            if pause is None or isinstance(error, IntegrityError):
+            # A project that is gone will not come back, and what does not fit never will.
+            if pause is None or isinstance(error, IntegrityError | DataError):
                 logger.exception("the ledger lost a call: org=%s %s", org_id, line(fields))
                 return
             logger.warning("the ledger is not reachable, trying again: %s", type(error).__name__)

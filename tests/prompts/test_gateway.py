@@ -163,6 +163,12 @@ async def test_without_redis_nothing_is_sent(org, lane, settings):
     assert await ledger(org) == []
 
 
+async def test_connections_that_redis_closed_are_replaced(lane, redis):
+    assert (await gateway.grant(lane, want=1)).slots
+    redis.client_kill_filter(_type="normal", skipme=True)
+    assert (await gateway.grant(lane, want=1)).slots
+
+
 async def test_an_answer_survives_that_redis_goes_away_meanwhile(org, lane, settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     answered = await gateway.ask(call_of(org, lane), granted=True)
