@@ -131,6 +131,12 @@ FROM scans_answer WHERE status = 'claimed' AND lease_until < now() AND lost_leas
 ORDER BY id LIMIT %(limit)s
 """
 
+_UNFINISHED = """
+SELECT org_id, id FROM scans_scan WHERE status IN ('queued', 'running') AND NOT EXISTS (
+  SELECT 1 FROM scans_answer a WHERE a.scan_id = scans_scan.id AND a.status IN ('pending', 'claimed')
+) ORDER BY org_id, id LIMIT %(limit)s
+"""
+
 _MOVE = """
 UPDATE scans_answer SET lane = %(target)s, simulated = %(simulated)s
 WHERE status = 'pending' AND org_id = %(org_id)s AND lane = %(lane)s AND engine = %(engine)s
@@ -194,6 +200,11 @@ def expire(*, limit: int = 1000) -> int:
 def condemned(*, limit: int = 1000) -> list[Claimed]:
     """Answers whose lease ran out for the last time."""
     return [Claimed(*row) for row in _rows(_CONDEMNED, {"suspect": _SUSPECT, "limit": limit})]
+
+
+def unfinished(*, limit: int = 1000) -> list[tuple[int, int]]:
+    """(organization, scan) of every open scan with nothing left to do: somebody died before ending it."""
+    return [(org_id, scan_id) for org_id, scan_id in _rows(_UNFINISHED, {"limit": limit})]
 
 
 def move(org_id: int, *, engine: str, lane: str, target: str, simulated: bool) -> None:

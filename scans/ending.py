@@ -9,7 +9,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, 
 from django.db.models.functions import Now
 
 from orgs.events import emit
-from orgs.scoping import all_orgs_scope, org_scope
+from orgs.scoping import org_scope
 from scans.models import Answer, Scan
 
 
@@ -19,24 +19,18 @@ def finish_scans(org_id: int, scan_ids: Iterable[int]) -> list[int]:
     return [pk for pk in sorted(set(scan_ids)) if _finish(org_id, pk)]
 
 
-def unfinished(*, limit: int = 1000) -> list[tuple[int, int]]:
-    """(organization, scan) of every open scan with nothing left to do: somebody died before ending it."""
-    with all_orgs_scope("scan sweep"):
-        scans = Scan.all_orgs.filter(status__in=Scan.OPEN).exclude(Exists(_answers(Answer.OPEN)))
-        return list(scans.order_by("org_id").values_list("org_id", "pk")[:limit])
-
-
-def _answers(statuses: Iterable[str]) -> QuerySet[Answer]:
-    return Answer.all_orgs.filter(scan_id=OuterRef("pk"), status__in=list(statuses))
+def _answers(org_id: int, statuses: Iterable[str]) -> QuerySet[Answer]:
+    return Answer.objects.for_org(org_id).filter(scan_id=OuterRef("pk"), status__in=list(statuses))
 
 
 def _finish(org_id: int, pk: int) -> bool:
-    failed, succeeded = Exists(_answers([Answer.Status.FAILED])), Exists(_answers([Answer.Status.SUCCEEDED]))
+    failed = Exists(_answers(org_id, [Answer.Status.FAILED]))
+    succeeded = Exists(_answers(org_id, [Answer.Status.SUCCEEDED]))
     with org_scope(org_id):
         ended = (
             Scan.objects.for_org(org_id)
             .filter(pk=pk, status__in=Scan.OPEN)
-            .exclude(Exists(_answers(Answer.OPEN)))
+            .exclude(Exists(_answers(org_id, Answer.OPEN)))
             .update(
                 finished_at=Now(),
                 status=Case(

@@ -6,7 +6,7 @@ import logging
 from itertools import groupby
 
 from scans import claims
-from scans.ending import finish_scans, unfinished
+from scans.ending import finish_scans
 from scans.models import Answer
 from scans.store import LOST_WORKER, Outcome, Store
 
@@ -22,7 +22,7 @@ def recover() -> None:
         Store()([_dead_letter(one) for one in held])
     if returned or condemned:
         logger.warning("workers were lost: %d answers returned, %d given up", returned, len(condemned))
-    for org_id, scans in groupby(unfinished(), key=lambda pair: pair[0]):
+    for org_id, scans in groupby(claims.unfinished(), key=lambda pair: pair[0]):
         finish_scans(org_id, [pk for _, pk in scans])
 
 
