@@ -5,7 +5,7 @@ Django's ASGI handler costs an ordinary page three quarters of its throughput; a
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -29,7 +29,8 @@ STREAM_MIDDLEWARE = (
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+# Each library has its own words for the same three arguments.
+App = Callable[..., Awaitable[None]]
 
 
 class StreamHandler(ASGIHandler):
@@ -81,4 +82,4 @@ def _threads() -> int:
     return int(os.environ.get("WEB_THREADS", "8"))
 
 
-application = Dispatcher(pages=WSGIMiddleware(pages, workers=_threads()), streams=StreamHandler())
+application = Dispatcher(pages=WSGIMiddleware(cast(Any, pages), workers=_threads()), streams=StreamHandler())

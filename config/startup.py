@@ -18,7 +18,7 @@ def load_settings() -> None:
         with warnings.catch_warnings():
             # A malformed address is warned about and then refused; the refusal says it all.
             warnings.filterwarnings("ignore", module="environ")
-            settings.configured or settings._setup()  # type: ignore[attr-defined]
+            _ = settings.INSTALLED_APPS
     except (ImproperlyConfigured, EmbeddedError) as error:
         _refuse(error)
 

@@ -1,13 +1,20 @@
 """Finding and ending the service processes that an earlier run left behind."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from __future__ import annotations
 
-import psutil
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 
 def living_in(folder: Path, *, name: str) -> list[psutil.Process]:
     """Processes called `name` whose working directory is `folder` (process ids alone are reused after a reboot)."""
+    import psutil
+
     found = []
     for process in psutil.process_iter(["name"]):
         if process.info["name"] != name:
@@ -21,6 +28,8 @@ def living_in(folder: Path, *, name: str) -> list[psutil.Process]:
 
 
 def end(processes: Iterable[psutil.Process], *, patience: float) -> None:
+    import psutil
+
     waiting = list(processes)
     for process in waiting:
         _signal(process, kill=False)
@@ -31,7 +40,8 @@ def end(processes: Iterable[psutil.Process], *, patience: float) -> None:
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:
-    try:
+    import psutil
+
+    # The handle knows the start time, so a reused process id is never signalled.
+    with suppress(psutil.NoSuchProcess):
         process.kill() if kill else process.terminate()
-    except psutil.NoSuchProcess:
-        return
