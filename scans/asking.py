@@ -11,7 +11,7 @@ from prompts.llm.types import Request, Turn
 from scans.backoff import retry_in
 from scans.claims import Claimed
 from scans.models import Answer
-from scans.store import Outcome
+from scans.store import Outcome, gave_up
 
 logger = logging.getLogger("prompter.scans")
 
@@ -40,10 +40,6 @@ async def outcome_of(claimed: Claimed, lane: Lane) -> Outcome:
         cost=answered.cost,
         latency_ms=answered.latency_ms,
     )
-
-
-def gave_up(claimed: Claimed, kind: str, message: str) -> Outcome:
-    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=kind, error=message)
 
 
 def _failed(claimed: Claimed, error: LlmError) -> Outcome:

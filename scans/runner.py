@@ -17,11 +17,11 @@ from django.conf import settings
 from prompts.gateway import EngineUnavailable, Lane, give_back, grant
 from prompts.llm.errors import ErrorKind
 from scans import claims
-from scans.asking import gave_up
 from scans.claims import Claimed, DueLane
 from scans.database import Database
 from scans.flights import Flights
 from scans.lanes import Lanes
+from scans.store import gave_up
 
 HORIZON = 2.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
 POLL = 0.5  # seconds until new work is noticed

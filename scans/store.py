@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,6 +42,10 @@ class Outcome:
     error: str = ""
     retry_in: float = 0.0
     counted: bool = True
+
+
+def gave_up(claimed: Claimed, kind: str, message: str) -> Outcome:
+    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=kind, error=message)
 
 
 # `held` refuses whoever lost the lease meanwhile: a zombie, or a runner whose scan was cancelled.
@@ -90,8 +94,7 @@ class Store:
         except (IntegrityError, DataError):
             logger.exception("answer %s could not be stored", outcome.claimed.id)
         why = f"The answer came, but could not be stored ({type(error).__name__})."
-        status = Answer.Status.FAILED
-        return self._together([replace(outcome, status=status, reply=None, error_kind=UNSTORABLE, error=why)])
+        return self._together([gave_up(outcome.claimed, UNSTORABLE, why)])
 
     def _together(self, outcomes: Sequence[Outcome]) -> set[int]:
         org_id = outcomes[0].claimed.org_id

@@ -7,8 +7,7 @@ from itertools import groupby
 
 from scans import claims
 from scans.ending import finish_scans
-from scans.models import Answer
-from scans.store import LOST_WORKER, Outcome, Store
+from scans.store import LOST_WORKER, Store, gave_up
 
 logger = logging.getLogger("prompter.scans")
 
@@ -19,12 +18,8 @@ def recover() -> None:
     returned = claims.expire()
     condemned = sorted(claims.condemned(), key=lambda one: one.org_id)
     for _, held in groupby(condemned, key=lambda one: one.org_id):
-        Store()([_dead_letter(one) for one in held])
+        Store()([gave_up(one, LOST_WORKER, _WHY) for one in held])
     if returned or condemned:
         logger.warning("workers were lost: %d answers returned, %d given up", returned, len(condemned))
     for org_id, scans in groupby(claims.unfinished(), key=lambda pair: pair[0]):
         finish_scans(org_id, [pk for _, pk in scans])
-
-
-def _dead_letter(claimed: claims.Claimed) -> Outcome:
-    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=LOST_WORKER, error=_WHY)
