@@ -65,13 +65,13 @@ def org_view(permission: Permission) -> Callable[[Callable[..., HttpResponseBase
     return decorate
 
 
-def org_task(**options: Any) -> Callable[[Callable[Concatenate[Organization, P], None]], Task]:
+def org_task(**options: Any) -> Callable[[Callable[Concatenate[Organization, P], None]], Task[Any, None]]:
     """A Celery task of one organization: called with `org_id` first, runs inside its scope, returns nothing.
     A time limit is required."""
     if "time_limit" not in options:
         raise TypeError("A task needs a time_limit")
 
-    def decorate(function: Callable[Concatenate[Organization, P], None]) -> Task:
+    def decorate(function: Callable[Concatenate[Organization, P], None]) -> Task[Any, None]:
         @wraps(function)
         def run(org_id: int, *args: Any, **kwargs: Any) -> None:
             org = Organization.objects.filter(pk=org_id, disabled_at=None).first()
@@ -80,7 +80,7 @@ def org_task(**options: Any) -> Callable[[Callable[Concatenate[Organization, P],
             with org_scope(org):
                 function(org, *args, **kwargs)
 
-        task = shared_task(ignore_result=True, **options)(run)
-        return cast(Task, task)
+        make_task = cast("Callable[[Callable[..., None]], Task[Any, None]]", shared_task(ignore_result=True, **options))
+        return make_task(run)
 
     return decorate

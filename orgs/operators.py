@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 
 from orgs.scoping import all_orgs_scope
 
@@ -16,11 +16,11 @@ class OperatorsSite(AdminSite):
     site_header = site_title = "Prompter operators"
     index_title = "Operators"
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., HttpResponseBase]:
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
         @wraps(view)
-        def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             with all_orgs_scope(f"admin {request.path} by user {request.user.pk}"):
                 response = inner(request, *args, **kwargs)
                 if hasattr(response, "render") and not response.is_rendered:

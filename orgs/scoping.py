@@ -34,7 +34,13 @@ class OrgManager(models.Manager[M]):
         return super().get_queryset().filter(org_id=org_id)
 
 
-class OrgForeignKey(models.ForeignKey):
+if TYPE_CHECKING:
+    _ForeignKey = models.ForeignKey[Any, Any]
+else:
+    _ForeignKey = models.ForeignKey
+
+
+class OrgForeignKey(_ForeignKey):
     """A reference inside one organization, held by a composite foreign key `(org_id, x_id)` that `Wall` adds."""
 
     def __init__(self, to: Any, on_delete: Any, **kwargs: Any) -> None:
