@@ -96,7 +96,8 @@ class OrgViewSet(GenericViewSet):
         user = cast("User", request.user)
         self.membership = membership_of(user, self.org_slug)
         self.org = self.membership.org
-        if self.action is not None:  # None: a method that the resource does not have, answered 405
+        # A method that the resource does not have is answered 405 further on.
+        if self.action is not None and str(request.method).lower() in self.http_method_names:
             self._demand(self.action)
         self._scopes.enter_context(org_scope(self.org, user_id=user.pk))
         self._in_scope = True

@@ -148,7 +148,7 @@ def brand_rows(counts: Tally, brands: Sequence[Brand]) -> list[BrandRow]:
 _DOMAINS = """
 WITH cited AS (
   SELECT citation.domain, citation.kind, citation.answer_id FROM scans_citation citation
-  JOIN scans_answer answer ON answer.id = citation.answer_id AND answer.status = 'succeeded'
+  JOIN scans_answer answer ON answer.id = citation.answer_id AND answer.status = 'succeeded' AND answer.text <> ''
   WHERE citation.org_id = %(org)s AND answer.org_id = %(org)s AND answer.scan_id = %(scan)s
     AND citation.cited AND citation.domain <> ''
 )

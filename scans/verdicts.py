@@ -39,7 +39,7 @@ def on_visibility(brands: Sequence[Tracked], visibility: Estimate | None) -> str
     if visibility.value is None:
         return "No answer came in, so nothing can be said yet."
     if not own.answers:
-        return f"Assistants do not name {own.name} in any of {visibility.n:,} answers."
+        return f"Assistants name {own.name} in none of {visibility.n:,} answer{'' if visibility.n == 1 else 's'}."
     share = f"Assistants name {own.name} in {percent(visibility.value)} of answers"
     return f"{share}, {place(brands, own)}." if len(brands) > 1 else f"{share}."
 

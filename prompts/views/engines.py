@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from orgs.access import OrgRequest, org_view
@@ -76,10 +75,9 @@ def problems(chosen: Sequence[str], *, choices: Sequence[EngineChoice], kept: Se
 
 
 def grouped(choices: Sequence[EngineChoice], *, chosen: Sequence[str]) -> list[EngineGroup]:
-    """Engines by provider, in the order of the catalog; retired ones only where they are still chosen."""
-    offered = [choice for choice in choices if not _gone(choice) or choice.engine.key in chosen]
+    """Engines by provider, in the order of the catalog."""
     groups = []
-    for provider, members in groupby(offered, key=lambda choice: choice.engine.provider):
+    for provider, members in groupby(choices, key=lambda choice: choice.engine.provider):
         group = list(members)
         available = any(choice.available for choice in group)
         groups.append(
@@ -94,10 +92,6 @@ def grouped(choices: Sequence[EngineChoice], *, chosen: Sequence[str]) -> list[E
     return groups
 
 
-def _gone(choice: EngineChoice) -> bool:
-    return not choice.available and choice.engine.retired(timezone.now().date())
-
-
 def _row(choice: EngineChoice, *, checked: bool) -> EngineRow:
     engine = choice.engine
     limits = settings.LLM_REQUESTS_PER_MINUTE
@@ -110,7 +104,7 @@ def _row(choice: EngineChoice, *, checked: bool) -> EngineRow:
         price=_price(engine),
         checked=checked,
         available=choice.available,
-        reason=choice.reason,
+        reason=choice.reason or choice.notice,
         rate=limits.get("simulated" if choice.simulated else engine.provider.value),
     )
 
