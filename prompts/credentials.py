@@ -55,12 +55,14 @@ class UnreadableKey(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChoice:
-    """An engine as an organization sees it. `reason` says why it is not available, and what to do."""
+    """An engine as an organization sees it. `reason` says why it is not available and what to do, `notice` what to know
+    before choosing it."""
 
     engine: Engine
     available: bool
     simulated: bool = False
     reason: str = ""
+    notice: str = ""
 
 
 def credential_for(org_id: int, provider: Provider | str, *, server: str = "") -> Credential | None:
@@ -136,8 +138,13 @@ def unavailable_because(engine: Engine, credential: Credential | None) -> str:
     label = engine.provider.label
     if credential is None:
         return f"No {label} key is set. Add one under provider keys, or ask the operator of this installation."
-    if engine.retires and engine.retired(timezone.now().date()) and not credential.simulated:
-        return f"{label} retired this model on {engine.retires:%d %B %Y}. Choose another engine."
+    return ""
+
+
+def notice(engine: Engine) -> str:
+    """What to know before choosing an engine that can be asked: the provider decides, not our calendar."""
+    if engine.retires and engine.retired(timezone.now().date()):
+        return f"{engine.provider.label} announced the end of this model for {engine.retires:%d %B %Y}; calls may fail."
     return ""
 
 
@@ -171,7 +178,8 @@ def _choice(engine: Engine, own: Mapping[str, ProviderKey]) -> EngineChoice:
         return EngineChoice(engine=engine, available=False, reason=error.message)
     reason = unavailable_because(engine, credential)
     simulated = credential is not None and credential.simulated
-    return EngineChoice(engine=engine, available=not reason, simulated=simulated, reason=reason)
+    told = "" if simulated else notice(engine)
+    return EngineChoice(engine=engine, available=not reason, simulated=simulated, reason=reason, notice=told)
 
 
 def _opened(row: ProviderKey) -> Credential:

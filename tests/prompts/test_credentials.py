@@ -215,14 +215,15 @@ def test_malformed_servers_are_refused_at_the_start(settings, servers):
         credentials.configure_catalog()
 
 
-def test_a_model_that_its_provider_retired_is_offered_by_the_simulator_only(in_org, settings, time_machine):
+def test_a_model_that_its_provider_retires_stays_on_offer_with_a_notice(in_org, settings, time_machine):
     settings.PERPLEXITY_API_KEY = KEY
     time_machine.move_to("2026-09-26T12:00Z")
-    assert choice(in_org, RETIRED).available
+    assert (choice(in_org, RETIRED).available, choice(in_org, RETIRED).notice) == (True, "")
     time_machine.move_to("2026-09-27T12:00Z")
-    assert "retired this model on 27 September 2026" in choice(in_org, RETIRED).reason
-    settings.PERPLEXITY_API_KEY, settings.SIMULATOR_URL = "", "http://127.0.0.1:9"
     assert choice(in_org, RETIRED).available
+    assert "announced the end of this model for 27 September 2026" in choice(in_org, RETIRED).notice
+    settings.PERPLEXITY_API_KEY, settings.SIMULATOR_URL = "", "http://127.0.0.1:9"
+    assert (choice(in_org, RETIRED).available, choice(in_org, RETIRED).notice) == (True, "")
 
 
 def test_engines_are_listed_with_one_query(in_org, django_assert_num_queries):
