@@ -11,10 +11,9 @@ from typing import Any
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
-from prompts.models import Brand
 from scans.models import Answer, Scan
 from scans.overview import engine_name
-from scans.tallies import Estimate, own_visibility, tally
+from scans.tallies import Estimate, own_visibility, own_visibility_by_engine
 
 SHOWN_FAILURES = 20
 _RETRYABLE = (Scan.Status.PARTIAL, Scan.Status.FAILED)
@@ -82,8 +81,11 @@ class Board:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds, if the rest goes as fast as what is done; None before anything is."""
-        return self.elapsed / self.done * self.open if self.done and not self.finished else None
+        """Seconds until the slowest engine is through, at its pace so far; None before that can be told."""
+        lanes = [lane for lane in self.lanes if lane.open]
+        if self.finished or not lanes or any(lane.open == lane.total for lane in lanes):
+            return None
+        return max(self.elapsed / (lane.total - lane.open) * lane.open for lane in lanes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +99,10 @@ class ScanLine:
 
 
 def board_of(scan: Scan) -> Board:
-    """Two queries while the scan runs; five once it has ended, with what it says of the own brand."""
+    """Two queries while the scan runs; four once it has ended, with what it says of the own brand."""
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan)
     counts = {row["engine"]: row for row in answers.values("engine").annotate(total=Count("pk"), **_COUNTS)}
-    seen = {} if scan.is_open else _visibility(scan)
+    seen = {} if scan.is_open else own_visibility_by_engine(scan.org_id, scan.pk)
     lanes = tuple(_lane(key, counts[key], seen.get(key)) for key in _in_order(scan, counts))
     failed = sum(row["failed"] for row in counts.values())
     return Board(
@@ -154,14 +156,6 @@ def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None) -> Lane
 
 def _in_order(scan: Scan, found: dict[str, Any]) -> list[str]:
     return [key for key in scan.engines if key in found]
-
-
-def _visibility(scan: Scan) -> dict[str, Estimate]:
-    own = Brand.objects.for_org(scan.org_id).filter(project_id=scan.project_id, is_own=True).first()
-    if own is None:
-        return {}
-    counts = tally(scan.org_id, scan.pk)
-    return {key: counts.visibility(own.pk, engine=key) for key in scan.engines}
 
 
 def _failures(answers: QuerySet[Answer]) -> tuple[Failure, ...]:

@@ -19,6 +19,7 @@ from scans.models import Scan
 from scans.tallies import Estimate, Tally, own_visibility, tally
 
 TOP_DOMAINS = 10
+TOP_BRANDS = 12
 FINISHED = (Scan.Status.DONE, Scan.Status.PARTIAL)
 SURFACES = {Surface.MODEL.value: "Model alone", Surface.WEB_SEARCH.value: "Web search"}
 
@@ -46,7 +47,6 @@ class BrandRow:
     own: bool
     share: float
     answers: int
-    visibility: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,7 @@ class Overview:
     engines_verdict: str
     brands: list[BrandRow]
     brands_verdict: str
+    place: str
     domains: list[DomainRow]
     domains_verdict: str
     could_cite: int
@@ -99,6 +100,7 @@ def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
     own = next((brand for brand in brands if brand.is_own), None)
     engines = engine_rows(scan, counts, own) if own else []
     rows = brand_rows(counts, brands)
+    own_row = next((row for row in rows if row.own), None)
     could_cite = counts.succeeded(surface=f"/{Surface.WEB_SEARCH}")
     domains, citing_own = cited_domains(scan, answers=could_cite)
     visibility = counts.visibility(own.pk) if own else None
@@ -110,7 +112,8 @@ def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
         visibility=visibility,
         engines=engines,
         engines_verdict=verdicts.on_engines(engines, own.name if own else ""),
-        brands=rows,
+        brands=shown_brands(rows),
+        place=verdicts.place(rows, own_row) if own_row else "",
         brands_verdict=verdicts.on_brands(rows),
         domains=domains,
         domains_verdict=verdicts.on_domains(top.domain if top else "", top.share if top else 0.0, citing_own),
@@ -138,11 +141,15 @@ def brand_rows(counts: Tally, brands: Sequence[Brand]) -> list[BrandRow]:
             own=brand.is_own,
             share=whole[brand.pk] / total if total else 0.0,
             answers=counts.naming(brand.pk),
-            visibility=counts.visibility(brand.pk),
         )
         for brand in brands
     ]
     return sorted(rows, key=lambda row: (-row.answers, not row.own, row.name))
+
+
+def shown_brands(rows: Sequence[BrandRow]) -> list[BrandRow]:
+    """The biggest, and the own one wherever it stands."""
+    return [row for place, row in enumerate(rows) if place < TOP_BRANDS or row.own]
 
 
 _DOMAINS = """
@@ -195,14 +202,13 @@ def project_rows(org: Organization) -> list[ProjectRow]:
 def _project_row(
     project: Any, brands: dict[int, str], latest: dict[int, Scan], visibility: Estimate | None
 ) -> ProjectRow:
-    brand = brands.get(project.pk, "")
     return ProjectRow(
         project=project,
-        brand=brand,
+        brand=brands.get(project.pk, ""),
         prompts=project.active_prompts,
         engines=len(project.engines),
         scan=latest.get(project.pk),
-        visibility=visibility if brand else None,
+        visibility=visibility,
     )
 
 

@@ -42,6 +42,7 @@ class Tally:
     answers: dict[tuple[str, int], _Count] = field(default_factory=lambda: defaultdict(_Count))
     named: dict[int, dict[tuple[str, int], _Count]] = field(default_factory=lambda: defaultdict(dict))
     failed: int = 0
+    own: int | None = None  # the project's own brand, while it has one
 
     def naming(self, brand_id: int) -> int:
         """Answers that name the brand."""
@@ -72,7 +73,9 @@ _NONE = _Count()
 
 _ANSWERED = """
 SELECT engine, prompt_id, count(*) FILTER (WHERE status = 'failed') AS failed,
-  count(*) FILTER (WHERE said AND NOT cut) AS whole, count(*) FILTER (WHERE said AND cut) AS cut
+  count(*) FILTER (WHERE said AND NOT cut) AS whole, count(*) FILTER (WHERE said AND cut) AS cut,
+  (SELECT brand.id FROM prompts_brand brand JOIN scans_scan scan USING (org_id, project_id)
+   WHERE scan.org_id = %(org)s AND scan.id = %(scan)s AND brand.is_own) AS own
 FROM (SELECT engine, prompt_id, status, status = 'succeeded' AND text <> '' AS said, finish_reason = 'length' AS cut
   FROM scans_answer WHERE org_id = %(org)s AND scan_id = %(scan)s) answer
 GROUP BY engine, prompt_id
@@ -88,15 +91,18 @@ GROUP BY brand_id, engine, prompt_id
 """
 
 _OWN = """
-SELECT scan_id, array_agg(hits), array_agg(trials) FROM (
-  SELECT scan_id, prompt_id, count(*) FILTER (WHERE named) AS hits, count(*) FILTER (WHERE named OR NOT cut) AS trials
-  FROM (SELECT answer.scan_id, answer.prompt_id, answer.finish_reason = 'length' AS cut, EXISTS (
-      SELECT FROM scans_mention mention JOIN prompts_brand brand ON brand.id = mention.brand_id AND brand.is_own
-      WHERE mention.answer_id = answer.id AND mention.org_id = %(org)s) AS named
+SELECT scan_id, engine, array_agg(hits), array_agg(trials) FROM (
+  SELECT scan_id, engine, prompt_id, count(*) FILTER (WHERE named) AS hits,
+    count(*) FILTER (WHERE named OR NOT cut) AS trials
+  FROM (SELECT answer.scan_id, CASE WHEN %(engines)s THEN answer.engine ELSE '' END AS engine, answer.prompt_id,
+      answer.finish_reason = 'length' AS cut, EXISTS (
+        SELECT FROM scans_mention mention JOIN prompts_brand brand ON brand.id = mention.brand_id AND brand.is_own
+        WHERE mention.answer_id = answer.id AND mention.org_id = %(org)s) AS named
     FROM scans_answer answer WHERE answer.org_id = %(org)s AND answer.scan_id = ANY(%(scans)s)
-      AND answer.status = 'succeeded' AND answer.text <> '') answer
-  GROUP BY scan_id, prompt_id) prompt
-GROUP BY scan_id
+      AND answer.status = 'succeeded' AND answer.text <> '' AND EXISTS (
+        SELECT FROM prompts_brand own WHERE own.project_id = answer.project_id AND own.is_own)) answer
+  GROUP BY scan_id, engine, prompt_id) prompt
+GROUP BY scan_id, engine
 """
 
 
@@ -104,8 +110,8 @@ def tally(org_id: int, scan_id: int) -> Tally:
     """Two queries, whatever the size of the scan."""
     found = Tally()
     wanted = {"org": org_id, "scan": scan_id}
-    for engine, prompt_id, failed, whole, cut in _rows(_ANSWERED, wanted):
-        found.failed += failed
+    for engine, prompt_id, failed, whole, cut, own in _rows(_ANSWERED, wanted):
+        found.failed, found.own = found.failed + failed, own
         if whole or cut:
             found.answers[engine, prompt_id] = _Count(whole, cut)
     for brand_id, engine, prompt_id, whole, cut in _rows(_NAMED, wanted):
@@ -114,9 +120,16 @@ def tally(org_id: int, scan_id: int) -> Tally:
 
 
 def own_visibility(org_id: int, scan_ids: Iterable[int]) -> dict[int, Estimate]:
-    """The own brand's visibility in each scan that has answers, over all engines. One query."""
-    rows = _rows(_OWN, {"org": org_id, "scans": list(scan_ids)})
-    return {scan_id: estimate(hits, trials) for scan_id, hits, trials in rows}
+    """The own brand's visibility in each scan that has answers, over all engines; none without an own brand.
+    One query."""
+    rows = _rows(_OWN, {"org": org_id, "scans": list(scan_ids), "engines": False})
+    return {scan_id: estimate(hits, trials) for scan_id, _, hits, trials in rows}
+
+
+def own_visibility_by_engine(org_id: int, scan_id: int) -> dict[str, Estimate]:
+    """The same of one scan, for each engine that answered. One query."""
+    rows = _rows(_OWN, {"org": org_id, "scans": [scan_id], "engines": True})
+    return {engine: estimate(hits, trials) for _, engine, hits, trials in rows}
 
 
 def estimate(hits: Sequence[int], trials: Sequence[int]) -> Estimate:
