@@ -225,7 +225,7 @@ class PromptFilterForm(forms.Form):
         ],
     )
     branded = forms.ChoiceField(
-        required=False, label="Branded", choices=[("", "All"), ("yes", "Branded"), ("no", "Unbranded")]
+        required=False, label="Branded", choices=[("", "Branded or not"), ("yes", "Branded"), ("no", "Unbranded")]
     )
 
     def __init__(self, data: Any, *, tags: Iterable[str]) -> None:
