@@ -1,0 +1,273 @@
+"""`python -m tests.screenshots`: every screen of the demo organization at two widths, light and dark."""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Browser, Page
+
+from config.embedded.place import BASE_DIR
+from tests.benchmarks import stack
+from tests.journeys.browser import launch
+
+if TYPE_CHECKING:
+    from tests.scenery import Scenery
+
+FOLDER = BASE_DIR / ".local" / "screenshots"
+WIDTHS, HEIGHTS = (1440, 390), {1440: 900, 390: 844}
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """`act` brings the page into the state that is shown; `status` is what the address answers with."""
+
+    name: str
+    path: str
+    act: Callable[[Page], None] = lambda page: None
+    status: int = 200
+    signed_in: bool = True
+
+
+@dataclass(kw_only=True)
+class Gallery:
+    """Takes the pictures and keeps what no visitor should meet: script errors, refused resources, overflow."""
+
+    folder: Path
+    problems: list[str] = field(default_factory=list)
+
+    def take(self, page: Page, shot: Shot, *, look: str) -> None:
+        width = page.viewport_size["width"] if page.viewport_size else WIDTHS[0]
+        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        response = page.goto(shot.path, wait_until="networkidle" if shot.status == 200 else "load")
+        if response is None or response.status != shot.status:
+            self.problems.append(f"{look} {shot.name}: answered {response and response.status}")
+        shot.act(page)
+        page.evaluate("document.fonts.ready")
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wider > 0:
+            self.problems.append(f"{look} {shot.name}: scrolls sideways by {wider} px")
+        _see_all(page)
+        page.screenshot(path=self.folder / f"{shot.name}-{look}.png", animations="disabled")
+
+    def watch(self, page: Page, look: str) -> None:
+        def said(text: str) -> None:
+            if "the server responded with a status of 4" not in text:
+                self.problems.append(f"{look} {page.url}: {text}")
+
+        page.on("pageerror", lambda error: said(f"script error: {error}"))
+        page.on("console", lambda message: said(message.text) if message.type == "error" else None)
+
+
+def _see_all(page: Page) -> None:
+    """A window as high as the page: what is fixed to its edges would stand in the middle of a longer picture."""
+    size = page.viewport_size
+    assert size is not None
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(HEIGHTS[size["width"]], height)})
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="make screenshots")
+    parser.add_argument("--only", default="", help="shots whose name contains this")
+    parser.add_argument("--readme", type=Path, help="write the picture of the README there, and nothing else")
+    options = parser.parse_args(arguments)
+    stack.prepare()
+    # The browser's loop lives in this thread, where Django would refuse the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with stack.shipped("simulator", "web", "worker", "beat") as ports:
+        from tests import scenery
+
+        scene = scenery.build(simulator=f"http://127.0.0.1:{ports['simulator']}")
+        site = f"http://localhost:{ports['web']}"
+        with launch() as browser:
+            if options.readme:
+                return _picture(browser, scene, site, path=options.readme)
+            problems = _everything(browser, scene, site, only=options.only)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER.relative_to(BASE_DIR)}")
+    return 1 if problems else 0
+
+
+def _everything(browser: Browser, scene: "Scenery", site: str, *, only: str) -> list[str]:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    gallery = Gallery(folder=FOLDER)
+    looks = list(product(THEMES, WIDTHS))
+    shots = [shot for shot in shots_of(scene) if only in shot.name]
+    for theme, width in looks:
+        for signed_in in (False, True):
+            wanted = [shot for shot in shots if shot.signed_in is signed_in]
+            with _tab(browser, scene, site, theme=theme, width=width, signed_in=signed_in) as page:
+                gallery.watch(page, f"{theme}-{width}")
+                for shot in wanted:
+                    gallery.take(page, shot, look=f"{theme}-{width}")
+    if only in "scan-running":
+        _running(gallery, browser, scene, site)
+    return gallery.problems
+
+
+def _running(gallery: Gallery, browser: Browser, scene: "Scenery", site: str) -> None:
+    """One engine is far behind the others, so that there is something to wait for."""
+    from django.conf import settings
+
+    from tests import scenery
+
+    slow = {"latency": {"anthropic": 240.0, "google": 1.0}}
+    scenery.control(settings.SIMULATOR_URL, "options", slow)
+    running = scenery.start(scene.project)
+    path = f"/o/{scene.org.slug}/p/{scene.project.slug}/scans/{running.pk}/"
+    shot = Shot(name="scan-running", path=path, act=lambda page: page.wait_for_timeout(2500))
+    for theme, width in product(THEMES, WIDTHS):
+        with _tab(browser, scene, site, theme=theme, width=width, signed_in=True) as page:
+            gallery.watch(page, f"{theme}-{width}")
+            gallery.take(page, shot, look=f"{theme}-{width}")
+
+
+@contextmanager
+def _tab(browser: Browser, scene: "Scenery", site: str, *, theme: str, width: int, signed_in: bool) -> Iterator[Page]:
+    context = browser.new_context(
+        base_url=site,
+        viewport={"width": width, "height": HEIGHTS[width]},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale="en-US",
+        device_scale_factor=1,
+        has_touch=width < 600,
+    )
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    try:
+        if signed_in:
+            sign_in(page, email=scene.email, password=scene.password)
+        yield page
+    finally:
+        context.close()
+
+
+def sign_in(page: Page, *, email: str, password: str) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/accounts/login" not in url)
+
+
+def _picture(browser: Browser, scene: "Scenery", site: str, *, path: Path) -> int:
+    with _tab(browser, scene, site, theme="light", width=1440, signed_in=True) as page:
+        page.goto(f"/o/{scene.org.slug}/p/{scene.project.slug}/", wait_until="networkidle")
+        page.evaluate("document.fonts.ready")
+        _see_all(page)
+        page.screenshot(path=path, animations="disabled")
+    print(f"{path}: {path.stat().st_size // 1024} kB")
+    return 0
+
+
+def shots_of(scene: "Scenery") -> list[Shot]:
+    return [*_outside(), *_organization(scene), *_library(scene), *_scans(scene), *_empty(scene)]
+
+
+def _outside() -> list[Shot]:
+    def wrong(page: Page) -> None:
+        page.get_by_label("Email").fill("somebody@example.com")
+        page.get_by_label("Password").fill("wrong password")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_load_state("networkidle")
+
+    return [
+        Shot(name="login", path="/accounts/login/", signed_in=False),
+        Shot(name="login-wrong", path="/accounts/login/", signed_in=False, act=wrong),
+        Shot(name="signup", path="/accounts/signup/", signed_in=False),
+        Shot(name="password-reset", path="/accounts/password/reset/", signed_in=False),
+    ]
+
+
+def _organization(scene: "Scenery") -> list[Shot]:
+    org = f"/o/{scene.org.slug}/"
+
+    def open_account(page: Page) -> None:
+        if page.viewport_size and page.viewport_size["width"] < 600:
+            page.get_by_role("button", name="Navigation").click()
+        page.locator("summary[aria-label^=Account]").click()
+
+    return [
+        Shot(name="org-home", path=org),
+        Shot(name="navigation", path=org, act=open_account),
+        Shot(name="organization-new", path="/organizations/new"),
+        Shot(name="project-add", path=f"{org}projects/add/"),
+        Shot(name="provider-keys", path=f"{org}keys/"),
+        Shot(name="404", path="/o/nobody/", status=404),
+        Shot(name="logout", path="/accounts/logout/"),
+    ]
+
+
+def _library(scene: "Scenery") -> list[Shot]:
+    project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
+
+    def edit_first(page: Page) -> None:
+        page.locator("#prompt-list").get_by_role("link", name="Edit").first.click()
+        page.wait_for_selector("[data-editing]")
+
+    def ask_to_archive(page: Page) -> None:
+        page.locator("#prompt-list").get_by_role("link", name="Archive").first.click()
+
+    def import_broken(page: Page) -> None:
+        rows = b"prompt,country\nWhich board suits a school?,US\n,DE\nAnother question?,Nowhere\n"
+        page.get_by_label("CSV file").set_input_files({"name": "prompts.csv", "mimeType": "text/csv", "buffer": rows})
+        page.get_by_role("button", name="Import").click()
+        page.wait_for_selector("#import-report")
+
+    return [
+        Shot(name="project-edit", path=f"{project}edit/"),
+        Shot(name="brands", path=f"{project}brands/"),
+        Shot(name="brand-add", path=f"{project}brands/add/"),
+        Shot(name="prompts", path=f"{project}prompts/"),
+        Shot(name="prompts-archived", path=f"{project}prompts/?state=archived"),
+        Shot(name="prompts-nothing-found", path=f"{project}prompts/?q=zebra"),
+        Shot(name="prompt-edited", path=f"{project}prompts/", act=edit_first),
+        Shot(name="prompt-archive", path=f"{project}prompts/", act=ask_to_archive),
+        Shot(name="prompt-add", path=f"{project}prompts/add/"),
+        Shot(name="prompts-paste", path=f"{project}prompts/paste/"),
+        Shot(name="prompts-import", path=f"{project}prompts/import/"),
+        Shot(name="prompts-import-report", path=f"{project}prompts/import/", act=import_broken),
+        Shot(name="engines", path=f"{project}engines/"),
+    ]
+
+
+def _scans(scene: "Scenery") -> list[Shot]:
+    from tests.scenery import answer_of
+
+    project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
+    partial, latest = scene.partial, scene.latest
+    failed, truncated = answer_of(partial, status="failed"), answer_of(partial, finish_reason="length")
+    table = answer_of(latest, text__contains="| --")
+    return [
+        Shot(name="overview", path=project),
+        Shot(name="scans", path=f"{project}scans/"),
+        Shot(name="scan", path=f"{project}scans/{latest.pk}/"),
+        Shot(name="scan-partial", path=f"{project}scans/{partial.pk}/"),
+        Shot(name="scan-filtered", path=f"{project}scans/{partial.pk}/?status=failed"),
+        Shot(name="scan-cancel", path=f"{project}scans/{latest.pk}/cancel/"),
+        Shot(name="answer", path=f"{project}answers/{answer_of(latest, status='succeeded').pk}/"),
+        Shot(name="answer-table", path=f"{project}answers/{table.pk}/"),
+        Shot(name="answer-failed", path=f"{project}answers/{failed.pk}/"),
+        Shot(name="answer-truncated", path=f"{project}answers/{truncated.pk}/"),
+    ]
+
+
+def _empty(scene: "Scenery") -> list[Shot]:
+    project = f"/o/{scene.org.slug}/p/{scene.empty_project.slug}/"
+    pages = {"overview": "", "prompts": "prompts/", "brands": "brands/", "scans": "scans/", "engines": "engines/"}
+    shots = [Shot(name=f"empty-{name}", path=f"{project}{path}") for name, path in pages.items()]
+    return [Shot(name="empty-org-home", path=f"/o/{scene.empty_org.slug}/"), *shots]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
