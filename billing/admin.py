@@ -1,0 +1,19 @@
+"""Operators' pages of quotas."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from billing.models import Usage
+from orgs.admin import TenantAdmin
+
+
+@admin.register(Usage)
+class UsageAdmin(TenantAdmin):
+    """The allowance of a running month may be raised; what was used is what was used."""
+
+    list_display = ("org", "metric", "month", "used", "reserved", "allowance")
+    list_filter = ("metric", "month")
+    list_select_related = ("org",)
+    search_fields = ("org__name", "org__slug")
+    editable = ("allowance",)

@@ -1,0 +1,112 @@
+"""Operators' pages: everything can be found, history cannot be changed, scans can be started, cancelled and retried."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib import admin
+from django.contrib.messages import get_messages
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from orgs.models import Organization
+from orgs.scoping import org_scope
+from prompts.credentials import save_key
+from prompts.llm.simulator.server import Running
+from prompts.models import LlmCall, Project, ProviderKey
+from scans.models import Answer, Scan
+from tests.scans.running import add_prompts, reread, started, statuses
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
+HISTORY = [model for model in MODELS if model._meta.model_name in ("event", "llmcall", "scan", "answer")]
+
+
+@pytest.fixture
+def operators(client_of: Callable[[User], Client], operator: User) -> Client:
+    return client_of(operator)
+
+
+@pytest.fixture
+def scan(project: Project, simulator: Running) -> Scan:
+    add_prompts(project, 2)
+    return started(project)
+
+
+def page(model: type, name: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)
+
+
+def act(client: Client, model: type, action: str, *rows: object) -> list[str]:
+    data = {"action": action, "_selected_action": [row.pk for row in rows]}
+    response: HttpResponse = client.post(page(model, "changelist"), data)
+    assert response.status_code == 302
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label_lower)
+def test_every_list_opens_and_is_searched(operators: Client, scan: Scan, model: type) -> None:
+    assert operators.get(page(model, "changelist")).status_code == 200
+    if admin.site._registry[model].search_fields:
+        assert operators.get(page(model, "changelist"), {"q": "lumenboard"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Project, Scan, Organization, User, ProviderKey, Answer])
+def test_a_row_opens(operators: Client, scan: Scan, model: type, operator: User) -> None:
+    with org_scope(scan.org_id):
+        save_key(scan.project.org, provider="openai", api_key="sk-proj-very-secret-1234", actor=None)
+        pk = model._default_manager.order_by("pk").first().pk
+    response = operators.get(page(model, "change", pk))
+    assert response.status_code == 200
+    assert b"very-secret" not in response.content
+
+
+@pytest.mark.parametrize("model", HISTORY, ids=lambda model: model._meta.label_lower)
+def test_history_is_read_only(operators: Client, scan: Scan, model: type) -> None:
+    assert operators.get(page(model, "add")).status_code == 403
+    with org_scope(scan.org_id):
+        if model is LlmCall:
+            LlmCall.objects.for_org(scan.org_id).create(org_id=scan.org_id, purpose="scan", outcome="ok")
+        pk = model._default_manager.order_by("pk").first().pk
+    assert operators.post(page(model, "change", pk), {}).status_code == 403
+    assert operators.post(page(model, "delete", pk), {"post": "yes"}).status_code == 403
+
+
+def test_history_has_pages(db: None) -> None:
+    assert len(HISTORY) == 4
+
+
+def test_an_operator_starts_a_scan(operators: Client, project: Project, simulator: Running, operator: User) -> None:
+    add_prompts(project, 2)
+    [message] = act(operators, Project, "start", project)
+    with org_scope(project.org_id):
+        scan = Scan.objects.for_org(project.org_id).get()
+    assert (scan.source, scan.started_by, scan.total) == ("admin", operator, 2)
+    assert "2 answers to come" in message
+
+
+def test_a_project_that_cannot_be_scanned_says_why(operators: Client, project: Project, simulator: Running) -> None:
+    [message] = act(operators, Project, "start", project)
+    assert "no active prompts" in message
+
+
+def test_an_operator_cancels_a_scan(operators: Client, scan: Scan) -> None:
+    assert act(operators, Scan, "cancel", scan) == [f"Scan {scan.pk} was cancelled."]
+    assert act(operators, Scan, "cancel", scan)[-1] == f"Scan {scan.pk} had ended already."
+    assert reread(scan).status == "cancelled"
+
+
+def test_an_operator_has_failed_answers_asked_again(operators: Client, scan: Scan) -> None:
+    with org_scope(scan.org_id):
+        answers = Answer.objects.for_org(scan.org_id)
+        answers.update(status="failed", error_kind="auth", finished_at=scan.created_at)
+        Scan.objects.for_org(scan.org_id).update(status="failed", finished_at=scan.created_at)
+    assert act(operators, Scan, "retry", scan) == [f"Scan {scan.pk}: 2 answers are asked again."]
+    assert statuses(scan) == {"pending": 2}
+    assert act(operators, Scan, "retry", scan)[-1] == f"Scan {scan.pk}: nothing to ask again."
+
+
+def test_the_pages_are_for_operators_only(client_of: Callable[[User], Client], owner: User) -> None:
+    response = client_of(owner).get(page(Scan, "changelist"))
+    assert response.status_code == 302
+    assert "login" in response["Location"]
