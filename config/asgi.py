@@ -12,9 +12,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from config.wsgi import application as pages  # isort: skip - sets Django up
 
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
+
+from config.threads import ThreadedPages
 
 STREAM_PREFIX = "/stream/"
 # What a stream needs and no more: each middleware here runs for every one of thousands of open streams.
@@ -82,4 +83,4 @@ def _threads() -> int:
     return int(os.environ.get("WEB_THREADS", "8"))
 
 
-application = Dispatcher(pages=WSGIMiddleware(cast(Any, pages), workers=_threads()), streams=StreamHandler())
+application = Dispatcher(pages=ThreadedPages(cast(Any, pages), threads=_threads()), streams=StreamHandler())

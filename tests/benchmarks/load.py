@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import uvloop
 
 TIMEOUT = 30
+RAMP = 0.4  # seconds over which the connections are opened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ async def _press(*, port: int, request: bytes, connections: int, seconds: float)
     async with asyncio.TaskGroup() as group:
         for _ in range(connections):
             group.create_task(_keep_asking(port, request, end, latencies))
+            # All at once, they would all be accepted by whichever process woke first.
+            await asyncio.sleep(RAMP / connections)
     return Load(seconds=time.perf_counter() - started, latencies=tuple(latencies))
 
 

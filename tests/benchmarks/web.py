@@ -6,9 +6,13 @@ import statistics
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
 
 from config.supervisor import child_environment
-from tests.benchmarks import load, stack
+from tests.benchmarks import stack
+from tests.benchmarks.load import Load, press
 from tests.benchmarks.report import Goal, Report, percentile
 
 CONNECTIONS = 16
@@ -28,11 +32,24 @@ def bench(arguments: list[str]) -> Report:
     return _report(measured, path=path, workers=workers, threads=threads, options=options)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One server under load once; `cpu` is what its processes used, in seconds."""
+
+    load: Load
+    cpu: float
+
+    @property
+    def milliseconds(self) -> float:
+        """CPU of the server for one answer."""
+        return 1000 * self.cpu / len(self.load.latencies)
+
+
 def _demo_screen() -> tuple[str, str]:
     from django.test import Client
-    from scans.demo import seed_demo
 
     from accounts.models import User
+    from scans.demo import seed_demo
 
     demo = seed_demo()
     client = Client()
@@ -56,39 +73,46 @@ def _servers(*, workers: int, threads: int) -> Iterator[dict[str, int]]:
         yield {SHIPPED: ports["web"], BASELINE: port}
 
 
-def _alternate(
-    ports: dict[str, int], *, path: str, cookie: str, rounds: int, seconds: float
-) -> dict[str, list[load.Load]]:
-    measured: dict[str, list[load.Load]] = {name: [] for name in ports}
+def _alternate(ports: dict[str, int], *, path: str, cookie: str, rounds: int, seconds: float) -> dict[str, list[Round]]:
+    measured: dict[str, list[Round]] = {name: [] for name in ports}
     for turn in range(-1, rounds):
         # Each server leads every other round, so that a machine's mood hits both alike.
         for name in sorted(ports, reverse=turn % 2 == 1):
-            got = load.press(port=ports[name], path=path, cookie=cookie, connections=CONNECTIONS, seconds=seconds)
+            before = _cpu(ports[name])
+            got = press(port=ports[name], path=path, cookie=cookie, connections=CONNECTIONS, seconds=seconds)
             if turn >= 0:
-                measured[name].append(got)
+                measured[name].append(Round(load=got, cpu=_cpu(ports[name]) - before))
     return measured
 
 
+def _cpu(port: int) -> float:
+    """Seconds that the processes listening on `port` have used."""
+    listening = [found for found in psutil.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
+    times = [psutil.Process(pid).cpu_times() for pid in {found.pid for found in listening if found.laddr.port == port}]
+    return sum(used.user + used.system for used in times)
+
+
 def _report(
-    measured: dict[str, list[load.Load]], *, path: str, workers: int, threads: int, options: argparse.Namespace
+    measured: dict[str, list[Round]], *, path: str, workers: int, threads: int, options: argparse.Namespace
 ) -> Report:
-    rates = {name: statistics.median(got.rate for got in loads) for name, loads in measured.items()}
     rows = []
-    for name, loads in measured.items():
-        latencies = [latency * 1000 for got in loads for latency in got.latencies]
-        spread = f"{min(got.rate for got in loads):.0f}-{max(got.rate for got in loads):.0f}"
+    for name, rounds in measured.items():
+        rates = [one.load.rate for one in rounds]
+        latencies = [latency * 1000 for one in rounds for latency in one.load.latencies]
+        cpu = f"{statistics.median(one.milliseconds for one in rounds):.2f}"
         quantiles = f"{percentile(latencies, 0.5):.1f}", f"{percentile(latencies, 0.95):.1f}"
-        rows.append((name, f"{rates[name]:.0f}", spread, *quantiles))
-    pairs = zip(measured[SHIPPED], measured[BASELINE], strict=True)
+        rows.append((name, f"{statistics.median(rates):.0f}", f"{min(rates):.0f}-{max(rates):.0f}", *quantiles, cpu))
+    pairs = list(zip(measured[SHIPPED], measured[BASELINE], strict=True))
     figures = {
-        "shipped_rps": rates[SHIPPED],
-        "gthread_rps": rates[BASELINE],
-        "ratio": statistics.median(ours.rate / theirs.rate for ours, theirs in pairs),
+        "shipped_rps": statistics.median(one.load.rate for one in measured[SHIPPED]),
+        "gthread_rps": statistics.median(one.load.rate for one in measured[BASELINE]),
+        "ratio": statistics.median(ours.load.rate / theirs.load.rate for ours, theirs in pairs),
+        "cpu_ratio": statistics.median(ours.milliseconds / theirs.milliseconds for ours, theirs in pairs),
     }
     return Report(
         bench="web",
         title=f"Requests a second of {path}, logged in",
-        columns=["server", "median req/s", "range", "p50 ms", "p95 ms"],
+        columns=["server", "median req/s", "range", "p50 ms", "p95 ms", "CPU ms/req"],
         rows=rows,
         figures=figures,
         goals={"ratio": Goal(at_least=0.9)},

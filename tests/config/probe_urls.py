@@ -49,7 +49,12 @@ def big(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"x" * 8_000_000)
 
 
+def parts(request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse((f"part {number};".encode() for number in range(1000)), content_type="text/plain")
+
+
 urlpatterns = [
+    path("parts", parts),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("page", probe),

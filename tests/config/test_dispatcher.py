@@ -12,16 +12,15 @@ import pytest
 from django.conf import settings
 
 from config.asgi import STREAM_MIDDLEWARE, Dispatcher, StreamHandler, pages
+from config.threads import ThreadedPages
 from tests.config import probe_urls
 from tests.server import serve_in_thread
 
 
 @pytest.fixture
 def site(settings: Any) -> Iterator[tuple[str, int]]:
-    from a2wsgi import WSGIMiddleware
-
     settings.ROOT_URLCONF = "tests.config.probe_urls"
-    with serve_in_thread(Dispatcher(pages=WSGIMiddleware(pages, workers=2), streams=StreamHandler())) as url:
+    with serve_in_thread(Dispatcher(pages=ThreadedPages(pages, threads=2), streams=StreamHandler())) as url:
         parts = urlsplit(url)
         yield parts.hostname, parts.port
 
@@ -83,6 +82,16 @@ def test_a_large_body_arrives_whole(site: tuple[str, int]) -> None:
 
 def test_a_large_answer_arrives_whole(site: tuple[str, int]) -> None:
     assert len(ask(site, "/big")[1]) == 8_000_000
+
+
+def test_a_streamed_page_arrives_in_order_and_whole(site: tuple[str, int]) -> None:
+    assert ask(site, "/parts")[1] == b"".join(f"part {number};".encode() for number in range(1000))
+
+
+def test_static_files_are_streamed_by_the_same_pages(site: tuple[str, int]) -> None:
+    response, body = ask(site, "/static/app.js")
+    assert response.status == 200
+    assert len(body) == int(response.headers["Content-Length"])
 
 
 def test_a_header_with_an_underscore_cannot_pose_as_the_proxys(site: tuple[str, int]) -> None:

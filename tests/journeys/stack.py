@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.wsgi import get_wsgi_application
@@ -21,14 +20,15 @@ from django.db import connection
 
 from config.asgi import Dispatcher, StreamHandler
 from config.embedded.place import BASE_DIR
+from config.threads import ThreadedPages
 from tests.server import serve_in_thread
 
-PATIENCE = 60
+PATIENCE = 150
 
 
 @contextmanager
 def serve_site() -> Iterator[str]:
-    pages = WSGIMiddleware(StaticFilesHandler(get_wsgi_application()), workers=4)
+    pages = ThreadedPages(StaticFilesHandler(get_wsgi_application()), threads=4)
     with serve_in_thread(Dispatcher(pages=pages, streams=StreamHandler())) as url:
         # The session cookie and the site's address agree on this name.
         yield url.replace("127.0.0.1", "localhost")
