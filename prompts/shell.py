@@ -11,6 +11,8 @@ from orgs.models import Membership
 from orgs.roles import Permission
 from prompts.models import Project
 
+SWITCHER = 30  # the rest is on the page of all projects
+
 
 class Allowed:
     """`can.scans_start` in a template: whether this member has the permission `scans.start`."""
@@ -32,6 +34,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return known
     return {
         **known,
-        "memberships": Membership.all_orgs.filter(user=membership.user_id).select_related("org").order_by("org__name"),
-        "projects": Project.objects.for_org(membership.org).filter(archived_at=None).order_by("name"),
+        "memberships": Membership.all_orgs.filter(user=membership.user_id, org__disabled_at=None)
+        .select_related("org")
+        .order_by("org__name")[:SWITCHER],
+        "projects": Project.objects.for_org(membership.org).filter(archived_at=None).order_by("name")[:SWITCHER],
     }

@@ -99,7 +99,7 @@ class ScanLine:
 
 
 def board_of(scan: Scan) -> Board:
-    """Two queries while the scan runs; four once it has ended, with what it says of the own brand."""
+    """Two queries while the scan runs; a third once it has ended, for what it says of the own brand."""
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan)
     counts = {row["engine"]: row for row in answers.values("engine").annotate(total=Count("pk"), **_COUNTS)}
     seen = {} if scan.is_open else own_visibility_by_engine(scan.org_id, scan.pk)

@@ -42,7 +42,6 @@ class Tally:
     answers: dict[tuple[str, int], _Count] = field(default_factory=lambda: defaultdict(_Count))
     named: dict[int, dict[tuple[str, int], _Count]] = field(default_factory=lambda: defaultdict(dict))
     failed: int = 0
-    own: int | None = None  # the project's own brand, while it has one
 
     def naming(self, brand_id: int) -> int:
         """Answers that name the brand."""
@@ -73,9 +72,7 @@ _NONE = _Count()
 
 _ANSWERED = """
 SELECT engine, prompt_id, count(*) FILTER (WHERE status = 'failed') AS failed,
-  count(*) FILTER (WHERE said AND NOT cut) AS whole, count(*) FILTER (WHERE said AND cut) AS cut,
-  (SELECT brand.id FROM prompts_brand brand JOIN scans_scan scan USING (org_id, project_id)
-   WHERE scan.org_id = %(org)s AND scan.id = %(scan)s AND brand.is_own) AS own
+  count(*) FILTER (WHERE said AND NOT cut) AS whole, count(*) FILTER (WHERE said AND cut) AS cut
 FROM (SELECT engine, prompt_id, status, status = 'succeeded' AND text <> '' AS said, finish_reason = 'length' AS cut
   FROM scans_answer WHERE org_id = %(org)s AND scan_id = %(scan)s) answer
 GROUP BY engine, prompt_id
@@ -110,8 +107,8 @@ def tally(org_id: int, scan_id: int) -> Tally:
     """Two queries, whatever the size of the scan."""
     found = Tally()
     wanted = {"org": org_id, "scan": scan_id}
-    for engine, prompt_id, failed, whole, cut, own in _rows(_ANSWERED, wanted):
-        found.failed, found.own = found.failed + failed, own
+    for engine, prompt_id, failed, whole, cut in _rows(_ANSWERED, wanted):
+        found.failed += failed
         if whole or cut:
             found.answers[engine, prompt_id] = _Count(whole, cut)
     for brand_id, engine, prompt_id, whole, cut in _rows(_NAMED, wanted):

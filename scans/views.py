@@ -30,10 +30,11 @@ from scans.forms import AnswerFilterForm, StartForm
 from scans.launch import CannotStart, cancel_scan, retry_failed, start_scan
 from scans.live import board_of, scan_lines
 from scans.models import Answer, Scan
-from scans.overview import engine_name, latest_scans, overview_of, project_rows
+from scans.overview import engine_name, latest_scans, live_projects, overview_of, project_rows
 from scans.plan import plan_of, setup_of
 
 SCANS_PER_PAGE = 20
+PROJECTS_PER_PAGE = 100
 
 
 def scan_of(project: Project, pk: int) -> Scan:
@@ -43,7 +44,9 @@ def scan_of(project: Project, pk: int) -> Scan:
 @org_view(Permission.PROJECTS_VIEW)
 @require_http_methods(READ)
 def org_home(request: OrgRequest) -> HttpResponse:
-    return render(request, "orgs/home.html", {"rows": project_rows(request.org), "nav": "projects"})
+    page = page_of(live_projects(request.org), query=request.GET, newest_first=False, size=PROJECTS_PER_PAGE)
+    rows = project_rows(request.org, page.items)
+    return render(request, "orgs/home.html", {"rows": rows, "page": page, "nav": "projects"})
 
 
 @org_view(Permission.PROJECTS_VIEW)

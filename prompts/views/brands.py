@@ -11,11 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from orgs.access import OrgRequest, org_view
+from orgs.keyset import page_of
 from orgs.roles import Permission
 from prompts import library
 from prompts.forms import BrandForm
 from prompts.models import Brand, Project
 from prompts.views import READ, READ_OR_POST, project_of, show_confirm, show_form
+
+BRANDS_PER_PAGE = 100
 
 
 def brand_of(project: Project, pk: int) -> Brand:
@@ -26,8 +29,12 @@ def brand_of(project: Project, pk: int) -> Brand:
 @require_http_methods(READ)
 def brands(request: OrgRequest, project_slug: str) -> HttpResponse:
     project = project_of(request, project_slug)
-    rows = list(Brand.objects.for_org(request.org).filter(project=project))
-    return render(request, "prompts/brands.html", {"project": project, "brands": rows, "nav": "brands"})
+    rows = Brand.objects.for_org(request.org).filter(project=project)
+    page = page_of(rows.filter(is_own=False), query=request.GET, newest_first=False, size=BRANDS_PER_PAGE)
+    own = [] if page.previous else list(rows.filter(is_own=True))
+    others = sorted(page.items, key=lambda brand: brand.name.casefold())
+    context = {"project": project, "brands": [*own, *others], "page": page, "nav": "brands"}
+    return render(request, "prompts/brands.html", context)
 
 
 @org_view(Permission.BRANDS_EDIT)

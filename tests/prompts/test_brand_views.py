@@ -153,3 +153,13 @@ def test_names_and_domains_are_each_kept_once() -> None:
 
 def test_invisible_characters_are_no_part_of_a_name() -> None:
     assert clean_name("\u202eAc\u200bme\ufeff ") == "Acme"
+
+
+def test_many_brands_are_paged_with_the_own_one_first(client: Client, own_brand: Brand, project: Project) -> None:
+    with org_scope(project.org_id):
+        rows = [Brand(org_id=project.org_id, project=project, name=f"Brand {n:03}") for n in range(150)]
+        Brand.objects.for_org(project.org_id).bulk_create(rows)
+    first = client.get(reverse("brands", args=URL)).context
+    assert [brand.name for brand in first["brands"][:2]] == ["Lumenboard", "Brand 000"]
+    second = client.get(reverse("brands", args=URL), {"after": first["page"].next}).context
+    assert [brand.name for brand in second["brands"]] == [f"Brand {n:03}" for n in range(100, 150)]
