@@ -5,6 +5,7 @@ import importlib
 import sys
 from pathlib import Path
 
+from tests.benchmarks import stack
 from tests.benchmarks.report import show
 
 FOLDER = Path(__file__).parent
@@ -19,6 +20,7 @@ def main(arguments: list[str]) -> int:
     if arguments[0] not in known:
         print(f"prompter: no benchmark {arguments[0]!r}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
+    stack.alone()
     module = importlib.import_module(f"tests.benchmarks.{arguments[0].replace('-', '_')}")
     show(module.bench(arguments[1:]))
     return 0

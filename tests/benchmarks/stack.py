@@ -1,9 +1,11 @@
 """The shipped processes on a private installation of their own, for as long as a benchmark takes."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +20,18 @@ from config.supervisor import child_environment, die_with_parent
 
 LOCAL = BASE_DIR / ".local" / "bench"
 PATIENCE = 90
+
+
+def alone() -> None:
+    """Wait until no other benchmark of this checkout runs: they would share a machine and a database."""
+    LOCAL.mkdir(parents=True, exist_ok=True)
+    # Held through this descriptor for as long as the process lives.
+    fd = os.open(LOCAL / "alone.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting for another benchmark to end", file=sys.stderr)
+        fcntl.flock(fd, fcntl.LOCK_EX)
 
 
 def prepare() -> None:
