@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 import redis as redis_client
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as property_tests
 
 from prompts.llm.simulator.server import Running, serve_in_thread
 
 pytest_plugins = ["tests.cast"]
+
+# A busy machine is slow, not wrong.
+property_tests.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+property_tests.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.db import connection
+from kombu import pools
 
 from accounts.models import User
 from billing import meter
@@ -185,7 +186,7 @@ def dead_broker() -> Iterator[None]:
 
 
 def _reconnect(url: str) -> None:
-    current_app.pool.force_close_all()
+    pools.reset()  # a closed pool would otherwise be handed out again
     current_app.conf.broker_url = current_app.conf.broker_write_url = url
     current_app._pool = None
     current_app.amqp._producer_pool = None
