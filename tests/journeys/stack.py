@@ -23,7 +23,7 @@ from config.embedded.place import BASE_DIR
 from config.threads import ThreadedPages
 from tests.server import serve_in_thread
 
-PATIENCE = 150
+PATIENCE = 150.0
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import time
-import urllib.error
 import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -121,16 +120,18 @@ def _leave_database() -> None:
 
 def _wait_until_ready(url: str, *, name: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - a loopback address of ours
-                if response.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            pass
+    while not _answers(url):
         if time.monotonic() > deadline:
             raise CommandError(f"{name} did not answer within {READY_SECONDS} seconds at {url}")
         time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - a loopback address of ours
+            return bool(response.status == 200)
+    except OSError:  # urllib's own error is one
+        return False
 
 
 def _needs_scan(project: Any) -> bool:
