@@ -30,6 +30,11 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _answer(request, 403)
 
 
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without its token: usually a page that was left open over a sign-out or a sign-in."""
+    return _answer(request, 403, template="403_csrf.html")
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _answer(request, 404)
 
@@ -47,9 +52,11 @@ def broken(request: HttpRequest) -> HttpResponse:
     return _answer(request, 500)
 
 
-def _answer(request: HttpRequest, status: int, context: dict[str, object] | None = None) -> HttpResponse:
+def _answer(
+    request: HttpRequest, status: int, context: dict[str, object] | None = None, *, template: str = ""
+) -> HttpResponse:
     """The page is rendered without the request: whatever broke may be what a context processor needs."""
     if request.path.startswith("/api/"):
         return JsonResponse({"detail": _DETAILS[status]}, status=status)
     known = {"status": status, "phrase": HTTPStatus(status).phrase, **(context or {})}
-    return HttpResponse(render_to_string(f"{status}.html", known), status=status)
+    return HttpResponse(render_to_string(template or f"{status}.html", known), status=status)

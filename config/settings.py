@@ -64,6 +64,7 @@ _SITE_HOST = urlsplit(SITE_URL).hostname or ""
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or (
     ["localhost", "127.0.0.1", "[::1]", _SITE_HOST] if EMBEDDED else [_SITE_HOST]
 )
+CSRF_FAILURE_VIEW = "config.errors.forged"
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(SITE_URL).scheme}://{urlsplit(SITE_URL).netloc}"]
 
 INSTALLED_APPS = [

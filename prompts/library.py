@@ -114,7 +114,13 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
     brand = brand or Brand(org_id=project.org_id, project=project)
     for name, value in _values(fields).items():
         setattr(brand, name, list(value) if isinstance(value, tuple) else value)
-    _save_or_taken(brand, message=f"This project has a brand called {fields.name} already.")
+    try:
+        with transaction.atomic():
+            brand.save()
+    except IntegrityError as error:
+        if "prompts_brand_one_own" in str(error):  # somebody else's came in between
+            raise Taken("Another brand is this project's own one meanwhile.", field="is_own") from error
+        raise Taken(f"This project has a brand called {fields.name} already.", field="name") from error
     emit(project.org_id, "brand.saved", actor=actor, target=brand)
     return brand
 
@@ -244,7 +250,7 @@ def _refuse_taken_name(project: Project) -> None:
         raise Taken(_name_taken(project.name), field="name")
 
 
-def _save_or_taken(row: Project | Brand | Prompt, *, message: str, field: str = "name") -> None:
+def _save_or_taken(row: Project | Prompt, *, message: str, field: str = "name") -> None:
     try:
         with transaction.atomic():
             row.save()

@@ -17,6 +17,7 @@ from config import errors
         (errors.bad_request, 400),
         (errors.payment_required, 402),
         (errors.forbidden, 403),
+        (errors.forged, 403),
         (errors.not_found, 404),
         (errors.too_many_requests, 429),
         (errors.broken, 500),
@@ -47,6 +48,12 @@ def test_an_unknown_address_is_404_for_people_and_programs(db: None) -> None:
     assert "<h1" in Client().get("/nowhere/").content.decode()
     response = Client().get("/api/v1/nowhere/")
     assert (response.status_code, response.headers["Content-Type"]) == (404, "application/json")
+
+
+def test_a_form_without_its_token_says_what_to_do(db: None) -> None:
+    page = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "a@b.example"})
+    assert page.status_code == 403
+    assert "reload the page" in page.content.decode()
 
 
 def _explode(request: HttpRequest) -> HttpResponse:
