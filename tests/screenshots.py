@@ -101,15 +101,12 @@ def _everything(browser: Browser, scene: "Scenery", site: str, *, only: str) -> 
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     gallery = Gallery(folder=FOLDER)
-    looks = list(product(THEMES, WIDTHS))
     shots = [shot for shot in shots_of(scene) if only in shot.name]
-    for theme, width in looks:
-        for signed_in in (False, True):
-            wanted = [shot for shot in shots if shot.signed_in is signed_in]
-            with _tab(browser, scene, site, theme=theme, width=width, signed_in=signed_in) as page:
-                gallery.watch(page, f"{theme}-{width}")
-                for shot in wanted:
-                    gallery.take(page, shot, look=f"{theme}-{width}")
+    for theme, width, signed_in in product(THEMES, WIDTHS, (False, True)):
+        with _tab(browser, scene, site, theme=theme, width=width, signed_in=signed_in) as page:
+            gallery.watch(page, f"{theme}-{width}")
+            for shot in (shot for shot in shots if shot.signed_in is signed_in):
+                gallery.take(page, shot, look=f"{theme}-{width}")
     if only in "scan-running":
         _running(gallery, browser, scene, site)
     return gallery.problems
