@@ -34,24 +34,51 @@ def require_services() -> None:
 
 
 def prepare_demo() -> None:
-    """A demo on somebody's own database needs no more settings than its address."""
+    """A demo on somebody's own database needs no more settings than its address; and nothing starts for a busy port."""
     from environ import Env
 
-    from config.embedded.place import BASE_DIR, find_place
+    from config.embedded.place import BASE_DIR
 
     if (BASE_DIR / ".env").exists():
         Env.read_env(BASE_DIR / ".env", overwrite=False)
     os.environ.setdefault("SITE_URL", f"http://localhost:{os.environ.get('PORT') or 8000}")
     if os.environ.get("DATABASE_URL") and not os.environ.get("SECRET_KEY"):
-        try:
-            path = find_place().local / "secret_key"
-        except EmbeddedError as error:
-            _refuse(error)
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(50), encoding="utf-8")
-        os.environ["SECRET_KEY"] = path.read_text(encoding="utf-8")
+        os.environ["SECRET_KEY"] = _demo_secret()
 
 
-def _refuse(error: Exception) -> NoReturn:
+def demo_ports() -> tuple[int, int]:
+    """Where web and simulator listen."""
+    return _port("PORT", 8000), _port("SIMULATOR_PORT", 8399)
+
+
+def refuse_busy_ports() -> None:
+    from config.supervisor import port_problem
+
+    web, simulator = demo_ports()
+    problem = port_problem(web, variable="PORT") or port_problem(simulator, variable="SIMULATOR_PORT")
+    if problem:
+        _refuse(problem)
+
+
+def _port(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        _refuse(f"{variable} must be a port number, not {text!r}")
+    return int(text)
+
+
+def _demo_secret() -> str:
+    from config.embedded.place import find_place
+
+    try:
+        path = find_place().local / "secret_key"
+    except EmbeddedError as error:
+        _refuse(error)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+def _refuse(error: object) -> NoReturn:
     sys.exit(f"prompter: {' '.join(str(error).split())}")

@@ -19,7 +19,8 @@ from django.db import connections
 
 from config import embedded
 from config.embedded.place import BASE_DIR, find_place
-from config.supervisor import LogFiles, Supervisor, child_environment, port_problem
+from config.startup import demo_ports
+from config.supervisor import LogFiles, Supervisor, child_environment
 
 READY_SECONDS = 90
 
@@ -41,11 +42,8 @@ class Command(BaseCommand):
             sys.exit(130)
 
     def _serve(self, *, until_ready: bool) -> None:
-        port, simulator = _port("PORT", 8000), _port("SIMULATOR_PORT", 8399)
+        port, simulator = demo_ports()
         with _only_one(find_place().local / "demo.lock"):
-            problems = [port_problem(port, variable="PORT"), port_problem(simulator, variable="SIMULATOR_PORT")]
-            if any(problems):
-                raise CommandError("\n".join(filter(None, problems)))
             self._say("Preparing the database")
             call_command("migrate", interactive=False, verbosity=0)
             _leave_database()
@@ -73,8 +71,9 @@ class Command(BaseCommand):
 
         _wait_until_ready(f"{settings.SIMULATOR_URL}/_sim/health", name="simulator")
         demo = seed_demo()
-        site = f"http://localhost:{_port('PORT', 8000)}"
-        _wait_until_ready(f"http://127.0.0.1:{_port('PORT', 8000)}/readyz", name="web")
+        port, _ = demo_ports()
+        site = f"http://localhost:{port}"
+        _wait_until_ready(f"http://127.0.0.1:{port}/readyz", name="web")
         if _needs_scan(demo.project):
             self._say("Running the first scan")
             _scan(demo.org.slug, demo.project.slug)
@@ -86,13 +85,6 @@ class Command(BaseCommand):
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
-
-
-def _port(variable: str, default: int) -> int:
-    text = os.environ.get(variable) or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise CommandError(f"{variable} must be a port number, not {text!r}")
-    return int(text)
 
 
 @contextmanager
