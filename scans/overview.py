@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
@@ -43,10 +43,12 @@ class EngineRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrandRow:
+    pk: int
     name: str
     own: bool
     share: float
     answers: int
+    voice: Estimate | None = None  # the share with its interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class Overview:
     could_cite: int
     answers: int
     failed: int
+    branded: Estimate | None  # visibility among branded prompts, which no other number here counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,8 @@ def engine_name(key: str) -> EngineName:
 
 def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
     """Three queries, whatever the size of the scan."""
-    counts = tally(scan.org_id, scan.pk)
+    everything = tally(scan.org_id, scan.pk)
+    counts, branded = everything.of_prompts(branded=False), everything.of_prompts(branded=True)
     own = next((brand for brand in brands if brand.is_own), None)
     engines = engine_rows(scan, counts, own) if own else []
     rows = brand_rows(counts, brands)
@@ -112,7 +116,7 @@ def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
         visibility=visibility,
         engines=engines,
         engines_verdict=verdicts.on_engines(engines, own.name if own else ""),
-        brands=shown_brands(rows),
+        brands=with_intervals(shown_brands(rows), counts, brands),
         place=verdicts.place(rows, own_row) if own_row else "",
         brands_verdict=verdicts.on_brands(rows),
         domains=domains,
@@ -120,6 +124,7 @@ def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
         could_cite=could_cite,
         answers=counts.succeeded(),
         failed=counts.failed,
+        branded=branded.visibility(own.pk) if own and branded.answers else None,
     )
 
 
@@ -137,6 +142,7 @@ def brand_rows(counts: Tally, brands: Sequence[Brand]) -> list[BrandRow]:
     total = sum(whole.values())
     rows = [
         BrandRow(
+            pk=brand.pk,
             name=brand.name,
             own=brand.is_own,
             share=whole[brand.pk] / total if total else 0.0,
@@ -152,10 +158,16 @@ def shown_brands(rows: Sequence[BrandRow]) -> list[BrandRow]:
     return [row for place, row in enumerate(rows) if place < TOP_BRANDS or row.own]
 
 
+def with_intervals(rows: Sequence[BrandRow], counts: Tally, brands: Sequence[Brand]) -> list[BrandRow]:
+    pks = [brand.pk for brand in brands]
+    return [replace(row, voice=counts.share_of_voice(row.pk, brand_ids=pks)) for row in rows]
+
+
 _DOMAINS = """
 WITH cited AS (
   SELECT citation.domain, citation.kind, citation.answer_id FROM scans_citation citation
   JOIN scans_answer answer ON answer.id = citation.answer_id AND answer.status = 'succeeded' AND answer.text <> ''
+  JOIN prompts_prompt prompt ON prompt.id = answer.prompt_id AND prompt.org_id = %(org)s AND NOT prompt.is_branded
   WHERE citation.org_id = %(org)s AND answer.org_id = %(org)s AND answer.scan_id = %(scan)s
     AND citation.cited AND citation.domain <> ''
 )

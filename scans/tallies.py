@@ -41,7 +41,17 @@ class Tally:
 
     answers: dict[tuple[str, int], _Count] = field(default_factory=lambda: defaultdict(_Count))
     named: dict[int, dict[tuple[str, int], _Count]] = field(default_factory=lambda: defaultdict(dict))
+    branded: set[int] = field(default_factory=set)  # prompts that name a tracked brand themselves
     failed: int = 0
+
+    def of_prompts(self, *, branded: bool) -> Tally:
+        """The counts of branded or of unbranded prompts alone: a question that names a brand invites naming it back."""
+
+        def mine(counts: dict[tuple[str, int], _Count]) -> dict[tuple[str, int], _Count]:
+            return {place: count for place, count in counts.items() if (place[1] in self.branded) is branded}
+
+        named = {brand_id: mine(counts) for brand_id, counts in self.named.items()}
+        return Tally(answers=mine(self.answers), named=named, branded=self.branded, failed=self.failed)
 
     def naming(self, brand_id: int) -> int:
         """Answers that name the brand."""
@@ -50,6 +60,16 @@ class Tally:
     def naming_whole(self, brand_id: int) -> int:
         """The same without those that were cut off, which favour whoever is named early: for shares of voice."""
         return sum(count.whole for count in self.named.get(brand_id, {}).values())
+
+    def share_of_voice(self, brand_id: int, *, brand_ids: Iterable[int]) -> Estimate:
+        """The brand's namings among those of all of `brand_ids`, in whole answers."""
+        hits: dict[int, int] = defaultdict(int)
+        trials: dict[int, int] = defaultdict(int)
+        for other in brand_ids:
+            for (_, prompt_id), count in self.named.get(other, {}).items():
+                hits[prompt_id] += count.whole * (other == brand_id)
+                trials[prompt_id] += count.whole
+        return estimate(list(hits.values()), list(trials.values()))
 
     def succeeded(self, *, surface: str = "") -> int:
         """Answers that say something, of engines with that surface or of all."""
@@ -71,11 +91,13 @@ class Tally:
 _NONE = _Count()
 
 _ANSWERED = """
-SELECT engine, prompt_id, count(*) FILTER (WHERE status = 'failed') AS failed,
+SELECT engine, prompt_id, branded, count(*) FILTER (WHERE status = 'failed') AS failed,
   count(*) FILTER (WHERE said AND NOT cut) AS whole, count(*) FILTER (WHERE said AND cut) AS cut
-FROM (SELECT engine, prompt_id, status, status = 'succeeded' AND text <> '' AS said, finish_reason = 'length' AS cut
-  FROM scans_answer WHERE org_id = %(org)s AND scan_id = %(scan)s) answer
-GROUP BY engine, prompt_id
+FROM (SELECT engine, prompt_id, prompt.is_branded AS branded, status, finish_reason = 'length' AS cut,
+    status = 'succeeded' AND answer.text <> '' AS said
+  FROM scans_answer answer JOIN prompts_prompt prompt ON prompt.id = answer.prompt_id AND prompt.org_id = %(org)s
+  WHERE answer.org_id = %(org)s AND scan_id = %(scan)s) answer
+GROUP BY engine, prompt_id, branded
 """
 
 _NAMED = """
@@ -95,7 +117,8 @@ SELECT scan_id, engine, array_agg(hits), array_agg(trials) FROM (
       answer.finish_reason = 'length' AS cut, EXISTS (
         SELECT FROM scans_mention mention JOIN prompts_brand brand ON brand.id = mention.brand_id AND brand.is_own
         WHERE mention.answer_id = answer.id AND mention.org_id = %(org)s) AS named
-    FROM scans_answer answer WHERE answer.org_id = %(org)s AND answer.scan_id = ANY(%(scans)s)
+    FROM scans_answer answer JOIN prompts_prompt prompt ON prompt.id = answer.prompt_id AND prompt.org_id = %(org)s
+    WHERE answer.org_id = %(org)s AND answer.scan_id = ANY(%(scans)s) AND NOT prompt.is_branded
       AND answer.status = 'succeeded' AND answer.text <> '' AND EXISTS (
         SELECT FROM prompts_brand own WHERE own.project_id = answer.project_id AND own.is_own)) answer
   GROUP BY scan_id, engine, prompt_id) prompt
@@ -107,8 +130,10 @@ def tally(org_id: int, scan_id: int) -> Tally:
     """Two queries, whatever the size of the scan."""
     found = Tally()
     wanted = {"org": org_id, "scan": scan_id}
-    for engine, prompt_id, failed, whole, cut in _rows(_ANSWERED, wanted):
+    for engine, prompt_id, branded, failed, whole, cut in _rows(_ANSWERED, wanted):
         found.failed += failed
+        if branded:
+            found.branded.add(prompt_id)
         if whole or cut:
             found.answers[engine, prompt_id] = _Count(whole, cut)
     for brand_id, engine, prompt_id, whole, cut in _rows(_NAMED, wanted):
@@ -117,7 +142,7 @@ def tally(org_id: int, scan_id: int) -> Tally:
 
 
 def own_visibility(org_id: int, scan_ids: Iterable[int]) -> dict[int, Estimate]:
-    """The own brand's visibility in each scan that has answers, over all engines; none without an own brand.
+    """The own brand's visibility in each scan's unbranded answers, over all engines; none without an own brand.
     One query."""
     rows = _rows(_OWN, {"org": org_id, "scans": list(scan_ids), "engines": False})
     return {scan_id: estimate(hits, trials) for scan_id, _, hits, trials in rows}

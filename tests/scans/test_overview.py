@@ -211,3 +211,33 @@ def test_cited_domains_of_one_answer_count_once(project: Project, prompt: Prompt
 )
 def test_the_window_names_the_days(start: datetime, end: datetime | None, said: str) -> None:
     assert window_of([Scan(created_at=start, finished_at=end)]) == said
+
+
+def test_branded_prompts_are_counted_apart(project: Project, own_brand: Brand, competitor: Brand) -> None:
+    """A question that names the brand is answered with its name: it must not lift the brand's visibility."""
+    with org_scope(project.org_id):
+        asked = make_prompt(project, "Which board is best?")
+        branded = make_prompt(project, "Is Lumenboard any good?", is_branded=True)
+    made = make_scan(project, status="done", total=4, engines=[ENGINE])
+    for sample, names in enumerate([(competitor,), (own_brand, competitor)], start=1):
+        make_answer(made, asked, names=names, sample=sample)
+        make_citation(make_answer(made, branded, names=(own_brand,), sample=sample), "lumenboard.example")
+    with org_scope(project.org_id):
+        shown = overview_of(made, [own_brand, competitor])
+        listed = own_visibility(project.org_id, [made.pk])[made.pk]
+    assert shown.visibility is not None
+    assert (shown.visibility.hits, shown.visibility.n) == (listed.hits, listed.n) == (1, 2)
+    assert shown.branded is not None
+    assert (shown.branded.hits, shown.branded.n) == (2, 2)
+    assert [(row.name, row.answers) for row in shown.brands] == [("Taskwell", 2), ("Lumenboard", 1)]
+    assert shown.domains == []
+
+
+def test_share_of_voice_has_its_interval(scan: Scan, own_brand: Brand, competitor: Brand) -> None:
+    with org_scope(scan.org_id):
+        rows, shown = as_rows(scan), overview_of(scan, [own_brand, competitor])
+        expected = scoring.share_of_voice(rows, own_brand.pk, [own_brand.pk, competitor.pk])
+    [own] = [row for row in shown.brands if row.own]
+    assert own.voice is not None
+    assert (own.voice.value, own.voice.low, own.voice.high) == (expected.estimate, expected.low, expected.high)
+    assert own.share == own.voice.value
