@@ -1,22 +1,24 @@
-"""Bench `matching`: finding 1,000 brands in 450-word answers, beside one `re` alternation and plain loops."""
+"""Finding 1,000 brands in 450-word answers, beside one `re` alternation and plain loops."""
 
 from __future__ import annotations
 
-import json
+import argparse
 import random
 import re
 import statistics
 import time
 from collections.abc import Callable
 
-from rich.console import Console
-from rich.table import Table
-
 from scans.folding import fold
 from scans.mentions import BrandSpec, MentionExtractor
+from tests.benchmarks.report import Goal, Report
 
 BRANDS, ANSWERS, WORDS, ROUNDS = 1_000, 40, 450, 5
-GOALS = {"extract_us_at_most": 1_000, "times_faster_than_alternation_at_least": 5, "times_faster_than_loop_at_least": 2}
+GOALS = {
+    "extract_us": Goal(at_most=1_000),
+    "times_faster_than_alternation": Goal(at_least=5),
+    "times_faster_than_loop": Goal(at_least=2),
+}
 
 _SYLLABLES = re.findall("..", "kalumentaskorbitzenvoraminopeltriquandersolfiberdangoheljo")
 _PROSE = re.findall(
@@ -98,12 +100,9 @@ def measure() -> dict[str, float]:
     return {name: round(value, 2) for name, value in figures.items()}
 
 
-def main() -> None:
+def bench(arguments: list[str]) -> Report:
+    argparse.ArgumentParser(prog="make bench B=matching").parse_args(arguments)
     figures = measure()
-    table = Table(title=f"{BRANDS:,} brands in answers of {WORDS} words (median of {ANSWERS} answers, {ROUNDS} rounds)")
-    table.add_column("matcher")
-    table.add_column("microseconds an answer", justify="right")
-    table.add_column("beside ours", justify="right")
     rows = [
         ("MentionExtractor (folding, boundaries, offsets)", "extract_us"),
         ("of which folding", "fold_us"),
@@ -111,16 +110,12 @@ def main() -> None:
         ("one `re` alternation", "alternation_us"),
         ("one `re` pattern for each name", "regex_loop_us"),
     ]
-    for label, key in rows:
-        table.add_row(label, f"{figures[key]:,.0f}", f"{figures[key] / figures['extract_us']:.1f} x")
-    Console().print(table)
-    holds = (
-        figures["extract_us"] <= GOALS["extract_us_at_most"]
-        and figures["times_faster_than_alternation"] >= GOALS["times_faster_than_alternation_at_least"]
-        and figures["times_faster_than_loop"] >= GOALS["times_faster_than_loop_at_least"]
+    return Report(
+        bench="matching",
+        title=f"Finding {BRANDS:,} brands in an answer of {WORDS} words",
+        columns=["matcher", "microseconds an answer", "beside ours"],
+        rows=[(label, f"{figures[key]:,.0f}", f"{figures[key] / figures['extract_us']:.1f} x") for label, key in rows],
+        figures=figures,
+        goals=GOALS,
+        notes=[f"Median of {ANSWERS} answers, {ROUNDS} rounds."],
     )
-    print(json.dumps({"bench": "matching", "figures": figures, "goals": GOALS, "holds": holds}))
-
-
-if __name__ == "__main__":
-    main()
