@@ -1,0 +1,63 @@
+"""Why an engine of a running scan waits."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from orgs.scoping import org_scope
+from prompts.llm.simulator.server import Running
+from prompts.models import Project
+from scans.launch import cancel_scan
+from scans.models import Answer, Scan
+from scans.pauses import Pause, pauses_of
+from tests.scans.running import ENGINES, add_prompts, run, started
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def scan(project: Project, simulator: Running) -> Scan:
+    add_prompts(project, 6)
+    return started(project, engines=ENGINES[:2])
+
+
+def pauses(scan: Scan) -> dict[str, Pause]:
+    with org_scope(scan.org_id):
+        return pauses_of(scan)
+
+
+def test_nothing_is_paused_at_the_start(scan: Scan) -> None:
+    assert pauses(scan) == {}
+
+
+def test_a_provider_that_keeps_failing_is_paused(scan: Scan, simulator: Running) -> None:
+    simulator.fault("500", match={"provider": "openai"})
+    run(budget_seconds=1.5)
+    found = pauses(scan)
+    assert set(found) == {ENGINES[0]}
+    assert found[ENGINES[0]].kind == "breaker_open"
+    assert found[ENGINES[0]].until > timezone.now()
+
+
+def test_a_provider_that_asks_us_to_wait_is_paused(scan: Scan, simulator: Running) -> None:
+    simulator.fault("429", match={"provider": "anthropic"}, retry_after=30)
+    run(budget_seconds=1.5)
+    pause = pauses(scan)[ENGINES[1]]
+    assert pause.kind in ("rate_limited", "breaker_open")
+    assert pause.until > timezone.now()
+
+
+def test_answers_that_wait_for_their_next_call_say_what_the_last_one_met(scan: Scan) -> None:
+    later = timezone.now() + timedelta(minutes=1)
+    with org_scope(scan.org_id):
+        waiting = Answer.objects.for_org(scan.org_id).filter(engine=ENGINES[0])
+        waiting.update(due_at=later, error_kind="timeout", error="No answer.")
+    assert pauses(scan) == {ENGINES[0]: Pause(kind="timeout", reason=pauses(scan)[ENGINES[0]].reason, until=later)}
+
+
+def test_an_ended_scan_waits_for_nothing(scan: Scan) -> None:
+    with org_scope(scan.org_id):
+        Answer.objects.for_org(scan.org_id).update(due_at=timezone.now() + timedelta(minutes=1), error_kind="timeout")
+        cancel_scan(scan, actor=None)
+    assert pauses(scan) == {}
