@@ -48,5 +48,5 @@ from config.settings import DATABASES, MIDDLEWARE  # noqa: E402
 DATABASES["default"]["TEST"]["NAME"] = f"test_prompter_{SLOT}"
 # Raises on N+1 queries within any request of the test client.
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]
-ZEAL_ALLOWLIST = [{"model": "sessions.Session", "field": "get"}]  # signing out reads it to load and to delete it
+ZEAL_ALLOWLIST = [{"model": "sessions.Session", "field": "get()"}]  # signing out reads it to load and to delete it
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
