@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLResolver, path
 from django.urls.resolvers import RegexPattern
-from orgs.rest import OrgViewSet
 
 from orgs.access import org_view
+from orgs.rest import OrgViewSet
 from orgs.roles import Permission
 from tests.guards.tree import Address, addresses, tenant_addresses
 
