@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from celery import Task, shared_task
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_cache_control
 
 from orgs.models import Membership, Organization
 from orgs.roles import Permission
@@ -50,19 +52,30 @@ def org_view(permission: Permission) -> Callable[[Callable[..., HttpResponseBase
         @wraps(view)
         def guarded(request: HttpRequest, org_slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return _to_sign_in(request)
             membership = membership_of(cast("User", request.user), org_slug)
             if not membership.allows(permission):
                 raise PermissionDenied(f"Your role may not do this ({permission}).")
             request.org = membership.org  # type: ignore[attr-defined]
             request.membership = membership  # type: ignore[attr-defined]
             with org_scope(membership.org, user_id=membership.user_id):
-                return view(request, *args, **kwargs)
+                response = view(request, *args, **kwargs)
+            patch_cache_control(response, private=True, no_store=True)
+            return response
 
         guarded.org_permission = permission  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """A page is redirected. htmx would swap the sign-in page into the middle of this one, so it is told to leave."""
+    if "HX-Request" not in request.headers:
+        return redirect_to_login(request.get_full_path())
+    here = urlsplit(request.headers.get("HX-Current-URL", ""))
+    back = here.path if here.netloc == request.get_host() else request.get_full_path()
+    return HttpResponse(status=204, headers={"HX-Redirect": redirect_to_login(back).url})
 
 
 def org_task(**options: Any) -> Callable[[Callable[Concatenate[Organization, P], None]], Task[Any, None]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 
@@ -15,6 +16,10 @@ from orgs.scoping import all_orgs_scope
 class OperatorsSite(AdminSite):
     site_header = site_title = "Prompter operators"
     index_title = "Operators"
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """On the site's own page: one place with its limits on attempts."""
+        return secure_admin_login(super().login)(request, extra_context)
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)

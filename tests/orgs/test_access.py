@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import User
@@ -80,3 +80,27 @@ def test_an_org_task_sees_its_organization_only(project: Project, other_org: Org
     look(other_org.pk)
     look(10**9)  # gone: nothing to do
     assert seen == [("acme", 1), ("globex", 0)]
+
+
+def test_an_expired_session_leaves_the_page_instead_of_filling_a_part_of_it(client: Client, org: Organization) -> None:
+    page = "http://testserver/o/acme/p/lumenboard/scans/1/"
+    headers = {"HX-Request": "true", "HX-Current-URL": page}
+    response = client.get("/o/acme/p/lumenboard/scans/1/progress/", headers=headers)
+    assert response.status_code == 204
+    assert response["HX-Redirect"] == "/accounts/login/?next=/o/acme/p/lumenboard/scans/1/"
+    elsewhere = client.get("/o/acme/", headers={**headers, "HX-Current-URL": "http://evil.example/x"})
+    assert elsewhere["HX-Redirect"] == "/accounts/login/?next=/o/acme/"
+
+
+def test_pages_of_an_organization_are_kept_by_no_cache(client: Client, owner: User) -> None:
+    client.force_login(owner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert "no-store" in client.get("/o/acme/")["Cache-Control"]
+
+
+def test_operators_sign_in_where_attempts_are_limited(client: Client, operator: User) -> None:
+    response = client.get("/operators/login/?next=/operators/")
+    assert (response.status_code, response["Location"]) == (302, "/accounts/login/?next=%2Foperators%2F")
+    refused = client.post("/operators/login/", {"username": operator.email, "password": "x"})
+    assert refused.status_code == 302
+    client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.get("/operators/").status_code == 200
