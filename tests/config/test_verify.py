@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -94,6 +95,15 @@ def test_a_wrong_address_stops_the_command_line(name: str, url: str, says: str) 
 def test_a_wrong_address_stops_the_web_server() -> None:
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py"]
     assert_one_line(run(gunicorn, DATABASE_URL=f"postgresql://someone:{PASSWORD}@127.0.0.1:1/prompter"), "127.0.0.1:1")
+
+
+def test_the_web_server_needs_no_more_than_the_documented_variables() -> None:
+    url = f"postgresql://someone:{PASSWORD}@127.0.0.1:1/prompter"
+    clean = {"PATH": os.environ["PATH"], "PROMPTER_LOCAL": str(find_place().local), "SECRET_KEY": "x" * 50}
+    clean |= {"SITE_URL": "http://localhost", "DATABASE_URL": url, "REDIS_URL": settings.REDIS_URL}
+    gunicorn = [Path(sys.executable).parent / "gunicorn", "-c", "config/gunicorn.py"]
+    done = subprocess.run(gunicorn, cwd=BASE_DIR, env=clean, capture_output=True, text=True, check=False)
+    assert_one_line(done, "cannot use the database at 127.0.0.1:1/prompter")
 
 
 def test_a_wrong_address_stops_the_worker() -> None:
