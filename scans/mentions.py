@@ -133,11 +133,15 @@ def _without_overlaps(spans: list[Span]) -> list[Span]:
     return kept
 
 
+# Answers may be hostile: no class below takes the character that begins the next attempt, and what need not be given
+# back is possessive, so that the time grows with the length alone.
+_TARGET = r"[^()\s]*+(?:\([^()\s]*+\)[^()\s]*+){0,8}"
+_HOST_LINK = rf"\[[^\]\[()\s.]{{1,253}}\.[^\]\[()\s]{{1,253}}\]\({_TARGET}\)"
 _HIDDEN = re.compile(
     # A citation marker: links in parentheses whose text is only a host, as in ([lumenboard.example](https://...)).
-    r"\(\[[^\]\s]+\.[^\]\s]+\]\([^)\s]*\)(?:[,;]?\s*\[[^\]\s]+\.[^\]\s]+\]\([^)\s]*\))*\)"
-    r"|\]\(\s*(?:[^()\s]|\([^()\s]*\))*(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'))?\s*\)"  # a link's target and title
-    r"|^ {0,3}\[[^\]\n]+\]:\s*<?(?i:https?)://.*$"  # a link defined elsewhere: [1]: https://... "Title"
+    rf"\({_HOST_LINK}(?:[,;]?\s{{0,3}}{_HOST_LINK}){{0,50}}\)"
+    rf"|\]\(\s*+{_TARGET}(?:\s++(?:\"[^\"\n]*+\"|'[^'\n]*+'))?\s*+\)"  # a link's target and title
+    r"|^ {0,3}\[[^\]\n]++\]:\s*+<?(?i:https?)://.*$"  # a link defined elsewhere: [1]: https://... "Title"
     r"|(?i:https?|ftp)://[^\s<>\"'`|{}\u0100-\U0010ffff]+",
     re.MULTILINE,
 )
