@@ -25,6 +25,8 @@ LOCAL_DIR = Path(env.str("PROMPTER_LOCAL", default="") or BASE_DIR / ".local")
 DATABASE_URL = env.str("DATABASE_URL", default="")
 REDIS_URL = env.str("REDIS_URL", default="")
 EMBEDDED = not DATABASE_URL
+# The demo serves this machine only, whoever runs its database.
+PRIVATE = EMBEDDED or env.bool("PROMPTER_DEMO", default=False)
 
 if not (DATABASE_URL and REDIS_URL):
     from config import embedded
@@ -56,13 +58,13 @@ SECRET_KEY = _secret_key()
 ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[]) or [SECRET_KEY]
 
 DEBUG = env.bool("DEBUG", default=False)
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if EMBEDDED else "")
+SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if PRIVATE else "")
 if not SITE_URL.startswith(("http://", "https://")) or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured("SITE_URL must be the address people use, as in https://prompter.example.com")
 SITE_HTTPS = SITE_URL.startswith("https://")
 _SITE_HOST = urlsplit(SITE_URL).hostname or ""
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or (
-    ["localhost", "127.0.0.1", "[::1]", _SITE_HOST] if EMBEDDED else [_SITE_HOST]
+    ["localhost", "127.0.0.1", "[::1]", _SITE_HOST] if PRIVATE else [_SITE_HOST]
 )
 CSRF_FAILURE_VIEW = "config.errors.forged"
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(SITE_URL).scheme}://{urlsplit(SITE_URL).netloc}"]
@@ -96,6 +98,7 @@ if TESTING:
     INSTALLED_APPS.append("zeal")
 
 MIDDLEWARE = [
+    "config.health.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -181,7 +184,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 # A private installation serves the sources as they are: compressing them takes longer than its first scan.
-PLAIN_STATIC = DEBUG or TESTING or EMBEDDED
+PLAIN_STATIC = DEBUG or TESTING or PRIVATE
 STATIC_ROOT = None if PLAIN_STATIC else BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
@@ -196,7 +199,6 @@ WHITENOISE_USE_FINDERS = PLAIN_STATIC
 WHITENOISE_AUTOREFRESH = False
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SITE_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SITE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SITE_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -273,6 +275,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if TESTING else "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
         "google_genai": {"level": "WARNING"},
         "prompter.scope": {"level": "WARNING"},
     },

@@ -41,7 +41,9 @@ def prepare_demo() -> None:
 
     if (BASE_DIR / ".env").exists():
         Env.read_env(BASE_DIR / ".env", overwrite=False)
-    os.environ.setdefault("SITE_URL", f"http://localhost:{os.environ.get('PORT') or 8000}")
+    os.environ["PROMPTER_DEMO"] = "1"
+    if not os.environ.get("SITE_URL"):
+        os.environ["SITE_URL"] = f"http://localhost:{os.environ.get('PORT') or 8000}"
     if os.environ.get("DATABASE_URL") and not os.environ.get("SECRET_KEY"):
         os.environ["SECRET_KEY"] = _demo_secret()
 

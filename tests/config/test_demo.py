@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
+from django.conf import settings
 
-from config.embedded.place import BASE_DIR
+from config.embedded import postgres
+from config.embedded.place import BASE_DIR, find_place
 from config.supervisor import port_problem
 from tests.config.test_verify import assert_one_line
 
@@ -37,11 +40,11 @@ class Installation:
         ports = {"PORT": str(self.port), "SIMULATOR_PORT": str(self.simulator)}
         return kept | NO_KEYS | ports | {"PROMPTER_LOCAL": str(self.local), "PYTHONUNBUFFERED": "1"}
 
-    def demo(self, *arguments: str) -> "subprocess.Popen[str]":
+    def demo(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "manage.py", "demo", *arguments],
             cwd=BASE_DIR,
-            env=self.environment(),
+            env=self.environment() | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -115,6 +118,32 @@ def test_the_demo_is_killed_run_again_resumed_and_stopped(installation: Installa
     assert output.endswith("Stopped.\n")
     assert gone(installation), installation.processes()
     assert port_problem(installation.port, variable="PORT") == ""
+
+
+@pytest.fixture
+def own_services() -> Iterator[dict[str, str]]:
+    """An empty database and a Redis of the person's own, reached by address."""
+    place = find_place()
+    admin = psycopg.connect(host=str(place.sockets), user=postgres.SUPERUSER, dbname="postgres", autocommit=True)
+    with admin:
+        admin.execute("DROP DATABASE IF EXISTS prompter_own WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE prompter_own OWNER {postgres.ROLE} TEMPLATE template1")
+        yield {
+            "DATABASE_URL": f"postgresql://{postgres.ROLE}@/prompter_own?host={place.sockets}",
+            "REDIS_URL": settings.REDIS_URL,
+        }
+        admin.execute("DROP DATABASE prompter_own WITH (FORCE)")
+
+
+@pytest.mark.timeout(600)
+def test_a_demo_on_ones_own_services_becomes_ready(installation: Installation, own_services: dict[str, str]) -> None:
+    demo = installation.demo(**own_services)
+    read_until(demo, "Ctrl-C stops everything")
+    with urllib.request.urlopen(f"http://127.0.0.1:{installation.port}/accounts/login/") as response:
+        assert response.status == 200
+    demo.send_signal(signal.SIGINT)
+    output, _ = demo.communicate()
+    assert demo.returncode == 0, output
 
 
 @pytest.mark.parametrize("variable", ["PORT", "SIMULATOR_PORT"])

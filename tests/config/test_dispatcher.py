@@ -148,6 +148,14 @@ def test_the_process_is_alive_without_its_services(site: tuple[str, int], settin
 
 
 @pytest.mark.django_db(transaction=True)
+def test_probes_are_answered_under_any_host_name_and_pages_are_not(site: tuple[str, int], settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["prompter.example.com"]
+    assert ask(site, "/healthz")[0].status == 200
+    assert told(site, "/readyz")["ready"]
+    assert ask(site, "/page")[0].status == 400
+
+
+@pytest.mark.django_db(transaction=True)
 def test_readiness_names_what_does_not_answer_and_never_why(site: tuple[str, int], settings: Any) -> None:
     assert told(site, "/readyz") == {"ready": True, "database": "ok", "redis": "ok"}
     settings.REDIS_URL = "redis://:secret-word@127.0.0.1:1/0"

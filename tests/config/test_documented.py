@@ -5,8 +5,8 @@ import re
 from tests.guards.tree import ROOT, python_files
 
 READ = re.compile(r"""(?:env(?:\.\w+)?\(|environ(?:\.get\(|\[|\.setdefault\()|getenv\()\s*["']([A-Z][A-Z0-9_]+)["']""")
-# Read for tests, or by the tools that run them, or the system's own.
-INTERNAL = re.compile(r"PROMPTER_TEST\w*|DJANGO_SETTINGS_MODULE|PYTEST_\w+|PATH")
+# Read for tests, or by the tools that run them, set by the demo for its processes, or the system's own.
+INTERNAL = re.compile(r"PROMPTER_DEMO|PROMPTER_TEST\w*|DJANGO_SETTINGS_MODULE|PYTEST_\w+|PATH")
 
 
 def variables_read() -> set[str]:
