@@ -121,12 +121,13 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
         if "prompts_brand_one_own" in str(error):  # somebody else's came in between
             raise Taken("Another brand is this project's own one meanwhile.", field="is_own") from error
         raise Taken(f"This project has a brand called {fields.name} already.", field="name") from error
-    emit(project.org_id, "brand.saved", actor=actor, target=brand)
+    emit(project.org_id, "brand.saved", actor=actor, target=brand, data={"project": project.pk})
     return brand
 
 
 def remove_brand(brand: Brand, *, actor: User | None) -> None:
-    emit(brand.org_id, "brand.removed", actor=actor, target=brand, data={"name": brand.name})
+    data = {"name": brand.name, "project": brand.project_id}
+    emit(brand.org_id, "brand.removed", actor=actor, target=brand, data=data)
     brand.delete()
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from prompts.llm.types import Reply
 from prompts.models import Brand
 from scans.citations import BrandDomains, CleanCitation, clean_citations
-from scans.mentions import BrandSpec, MentionExtractor, Span, first_ranks
+from scans.mentions import MATCHER_VERSION, BrandSpec, MentionExtractor, Span, first_ranks
+from scans.models import Mention
 
 FRESH = 5.0  # seconds that a project's brands are taken as read
 
@@ -18,7 +19,6 @@ FRESH = 5.0  # seconds that a project's brands are taken as read
 class Findings:
     text: str
     spans: tuple[Span, ...]
-    ranks: dict[int, int]
     citations: tuple[CleanCitation, ...]
 
 
@@ -34,7 +34,7 @@ class BrandSet:
         text = storable(reply.text)
         spans = tuple(self.extractor.extract(text))
         citations = tuple(clean_citations(reply.citations, self.domains))
-        return Findings(text=text, spans=spans, ranks=first_ranks(spans), citations=citations)
+        return Findings(text=text, spans=spans, citations=citations)
 
 
 class BrandSets:
@@ -47,15 +47,41 @@ class BrandSets:
         """Call it inside the organization's scope."""
         read_at, known = self._known.get(project_id, (0.0, None))
         if known is None or time.monotonic() - read_at > FRESH:
-            brands = Brand.objects.for_org(org_id).filter(project_id=project_id).order_by("-is_own", "pk")
-            fingerprint = tuple((b.pk, b.name, tuple(b.aliases), tuple(b.domains), b.is_own) for b in brands)
-            if known is None or known.fingerprint != fingerprint:
-                known = _compiled(brands, fingerprint)
+            known = brand_set(org_id, project_id, known=known)
             self._known[project_id] = (time.monotonic(), known)
         return known
 
     def forget(self) -> None:
         self._known.clear()
+
+
+def brand_set(org_id: int, project_id: int, *, known: BrandSet | None = None) -> BrandSet:
+    """The brands as they are now; `known` itself where they have not changed. Call it inside the scope."""
+    brands = Brand.objects.for_org(org_id).filter(project_id=project_id).order_by("-is_own", "pk")
+    fingerprint = tuple((b.pk, b.name, tuple(b.aliases), tuple(b.domains), b.is_own) for b in brands)
+    if known is not None and known.fingerprint == fingerprint:
+        return known
+    return _compiled(brands, fingerprint)
+
+
+def mention_rows(org_id: int, answer_id: int, spans: Iterable[Span]) -> list[Mention]:
+    """Not saved yet."""
+    spans = list(spans)
+    ranks = first_ranks(spans)
+    return [
+        Mention(
+            org_id=org_id,
+            answer_id=answer_id,
+            brand_id=span.brand_id,
+            start=span.start,
+            end=span.end,
+            kind=span.kind.value,
+            text=span.surface_text,
+            rank=ranks[span.brand_id],
+            matcher_version=MATCHER_VERSION,
+        )
+        for span in spans
+    ]
 
 
 def storable(text: str) -> str:

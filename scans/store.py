@@ -17,7 +17,7 @@ from billing import meter
 from orgs.scoping import org_scope
 from prompts.llm.types import Reply
 from scans.claims import Claimed
-from scans.findings import BrandSets, Findings, storable
+from scans.findings import BrandSets, Findings, mention_rows, storable
 from scans.mentions import MATCHER_VERSION
 from scans.models import Answer, Citation, Mention
 
@@ -137,21 +137,7 @@ def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
 
 
 def _store_findings(org_id: int, found: dict[int, Findings]) -> None:
-    mentions = [
-        Mention(
-            org_id=org_id,
-            answer_id=pk,
-            brand_id=span.brand_id,
-            start=span.start,
-            end=span.end,
-            kind=span.kind.value,
-            text=span.surface_text,
-            rank=findings.ranks[span.brand_id],
-            matcher_version=MATCHER_VERSION,
-        )
-        for pk, findings in found.items()
-        for span in findings.spans
-    ]
+    mentions = [row for pk, findings in found.items() for row in mention_rows(org_id, pk, findings.spans)]
     citations = [
         Citation(
             org_id=org_id,

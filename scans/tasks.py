@@ -1,13 +1,20 @@
-"""Wiring: nudges to the runner, and the sweep that makes every lost message good."""
+"""Wiring: nudges to the runner, the sweep that makes every lost message good, and looking through answers again."""
 
 from __future__ import annotations
 
 import logging
+from functools import partial
+from typing import Any
 
 from celery import shared_task
+from django.db import transaction
+from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
-from scans import claims, sweeping
+from orgs.access import org_task
+from orgs.events import event_committed
+from orgs.models import Organization
+from scans import claims, rematch, sweeping
 from scans.process import run_here
 
 logger = logging.getLogger("prompter.scans")
@@ -29,6 +36,30 @@ def sweep() -> None:
     waiting = claims.next_due_in()
     if waiting is not None and waiting <= 0:
         nudge()
+
+
+@org_task(time_limit=300, soft_time_limit=280)
+def rematch_answers(org: Organization, event_id: int, after: int, latest_only: int) -> None:
+    """One page in one transaction, then the next. The event says which project's brands changed, and when."""
+    last = rematch.rematch_page(org.pk, event_id, after=after, latest_only=bool(latest_only))
+    if last is not None:
+        transaction.on_commit(partial(send_rematch, org.pk, event_id, after=last, latest_only=latest_only))
+
+
+@receiver(event_committed, dispatch_uid="scans.rematch")
+def on_event(*, event_id: int, org_id: int, name: str, **_: Any) -> None:
+    if name in rematch.EVENTS:
+        send_rematch(org_id, event_id)
+        # Runners take brands as read for a while: what they stored meanwhile is looked through once more.
+        send_rematch(org_id, event_id, latest_only=1, countdown=rematch.SETTLED)
+
+
+def send_rematch(org_id: int, event_id: int, *, after: int = 0, latest_only: int = 0, countdown: int = 0) -> None:
+    """Losing the message fails no one's save: the brand is there, and saving it again looks again."""
+    try:
+        rematch_answers.apply_async((org_id, event_id, after, latest_only), countdown=countdown, retry=False)
+    except OperationalError:
+        logger.warning("the task queue cannot be reached; answers keep the mentions found before event %s", event_id)
 
 
 def nudge() -> None:

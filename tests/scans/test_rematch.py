@@ -1,0 +1,174 @@
+"""Brands that change after a scan: its answers are looked through again, so that unknown is never told as no."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from orgs.models import Event
+from orgs.scoping import org_scope
+from prompts.models import Brand, Project, Prompt
+from scans import rematch
+from scans.models import Answer, Citation, Mention, Scan
+from scans.tasks import on_event, rematch_answers
+from tests.scans.made import make_answer, make_citation, make_scan
+from tests.scans.test_launch import dead_broker  # noqa: F401 - a fixture
+from tests.screens import ClientOf
+
+URL = ("acme", "lumenboard")
+Captured = Callable[..., Any]
+
+
+@pytest.fixture
+def client(client_of: ClientOf, member: User, project: Project) -> Client:
+    return client_of(member)
+
+
+@pytest.fixture
+def scan(project: Project, prompt: Prompt, own_brand: Brand) -> Scan:
+    """Four answers: two name Kite, one of them before Lumenboard, and one cites it."""
+    scan = make_scan(project, total=4)
+    texts = ("Kite, then Lumenboard.", "Kite and kite.example", "Lumenboard.", "Nobody.")
+    answers = [make_answer(scan, prompt, text=text) for text in texts]
+    make_citation(answers[0], "kite.example")
+    return scan
+
+
+def looked_again(project: Project) -> None:
+    """What the worker does with the messages of the last event."""
+    with org_scope(project.org_id):
+        event = Event.objects.for_org(project.org_id).filter(name__in=rematch.EVENTS).latest("pk")
+    rematch_answers(project.org_id, event.pk, 0, 0)
+
+
+def mentions(project: Project) -> list[tuple[str, str, int]]:
+    with org_scope(project.org_id):
+        rows = Mention.objects.for_org(project.org_id).order_by("answer_id", "start")
+        return list(rows.values_list("brand__name", "text", "rank"))
+
+
+def add_kite(client: Client) -> None:
+    data = {"name": "Kite", "domains": "kite.example"}
+    assert client.post(reverse("brand-add", args=URL), data).status_code == 302
+
+
+def test_a_brand_added_after_the_scan_is_counted_in_it(client: Client, project: Project, scan: Scan) -> None:
+    add_kite(client)
+    looked_again(project)
+    context = client.get(reverse("project-overview", args=URL)).context
+    assert {row.name: row.answers for row in context["brands"]} == {"Lumenboard": 2, "Kite": 2}
+    [domain] = context["domains"]
+    assert (domain.domain, domain.kind) == ("kite.example", "competitor")
+    assert mentions(project) == [
+        ("Kite", "Kite", 1),
+        ("Lumenboard", "Lumenboard", 2),
+        ("Kite", "Kite", 1),
+        ("Kite", "kite.example", 1),
+        ("Lumenboard", "Lumenboard", 1),
+    ]
+
+
+def test_a_removed_brand_leaves_no_rank_and_no_source_behind(client: Client, project: Project, scan: Scan) -> None:
+    add_kite(client)
+    looked_again(project)
+    with org_scope(project.org_id):
+        kite = Brand.objects.for_org(project.org_id).get(name="Kite")
+    client.post(reverse("brand-delete", args=[*URL, kite.pk]))
+    looked_again(project)
+    assert mentions(project) == [("Lumenboard", "Lumenboard", 1), ("Lumenboard", "Lumenboard", 1)]
+    with org_scope(project.org_id):
+        citation = Citation.objects.for_org(project.org_id).get()
+    assert (citation.kind, citation.brand_id) == ("other", None)
+
+
+def test_a_changed_brand_loses_what_it_no_longer_names(client: Client, own_brand: Brand, scan: Scan) -> None:
+    data = {"name": "Kite", "domains": "kite.example", "is_own": "on"}
+    client.post(reverse("brand-edit", args=[*URL, own_brand.pk]), data)
+    looked_again(own_brand.project)
+    assert [text for _, text, _ in mentions(own_brand.project)] == ["Kite", "Kite", "kite.example"]
+    with org_scope(own_brand.org_id):
+        citation = Citation.objects.for_org(own_brand.org_id).get()
+    assert (citation.kind, citation.brand_id) == ("own", own_brand.pk)
+
+
+def test_looking_twice_finds_the_same_and_other_projects_are_left_alone(
+    client: Client, project: Project, scan: Scan, prompt: Prompt, own_brand: Brand
+) -> None:
+    with org_scope(project.org_id):
+        other = Project.objects.for_org(project.org_id).create(org_id=project.org_id, name="B", slug="b")
+    foreign = make_answer(make_scan(other), prompt, names=(own_brand,))
+    add_kite(client)
+    looked_again(project)
+    first = mentions(project)
+    looked_again(project)
+    assert mentions(project) == first
+    with org_scope(project.org_id):
+        assert Mention.objects.for_org(project.org_id).filter(answer=foreign).count() == 1
+
+
+def test_pages_follow_each_other_to_the_end(
+    client: Client,
+    project: Project,
+    scan: Scan,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Captured,
+) -> None:
+    monkeypatch.setattr(rematch, "PAGE", 1)
+    add_kite(client)
+    with org_scope(project.org_id):
+        event = Event.objects.for_org(project.org_id).get(name="brand.saved")
+    after, pages = 0, 0
+    with org_scope(project.org_id):
+        while (last := rematch.rematch_page(project.org_id, event.pk, after=after)) is not None:
+            after, pages = last, pages + 1
+    assert pages == 4
+    assert [name for name, _, _ in mentions(project)].count("Kite") == 3
+    with django_capture_on_commit_callbacks() as callbacks:
+        rematch_answers(project.org_id, event.pk, 0, 0)
+    assert len(callbacks) == 1
+
+
+def test_the_second_look_is_at_answers_stored_around_the_change(
+    client: Client, project: Project, scan: Scan, prompt: Prompt
+) -> None:
+    with org_scope(project.org_id):
+        old = Answer.objects.for_org(project.org_id).order_by("pk").first()
+        assert old is not None
+        Answer.objects.for_org(project.org_id).filter(pk=old.pk).update(finished_at="2026-01-01T00:00Z")
+    add_kite(client)
+    late = make_answer(scan, prompt, text="Kite again.")
+    with org_scope(project.org_id):
+        event = Event.objects.for_org(project.org_id).get(name="brand.saved")
+    rematch_answers(project.org_id, event.pk, 0, 1)
+    with org_scope(project.org_id):
+        found = Mention.objects.for_org(project.org_id)
+        assert found.filter(answer=late).count() == 1
+        assert not found.filter(answer=old).exists()
+
+
+@pytest.mark.usefixtures("dead_broker")
+def test_an_unreachable_queue_does_not_fail_the_save(
+    client: Client,
+    project: Project,
+    caplog: pytest.LogCaptureFixture,
+    django_capture_on_commit_callbacks: Captured,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        add_kite(client)
+    assert "the task queue cannot be reached" in caplog.text
+
+
+def test_saving_a_brand_asks_for_both_looks(
+    client: Client, project: Project, redis: Any, django_capture_on_commit_callbacks: Captured
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        add_kite(client)
+    assert redis.llen("default") == 2
+
+
+def test_other_events_ask_for_nothing(project: Project, redis: Any) -> None:
+    on_event(event_id=1, org_id=project.org_id, name="project.updated")
+    assert redis.llen("default") == 0
