@@ -7,6 +7,7 @@ declare(
         "project.created": "A project was created",
         "project.updated": "A project's settings were changed",
         "project.archived": "A project was archived",
+        "project.restored": "A project was restored",
         "brand.saved": "A brand was added or changed",
         "brand.removed": "A brand was removed",
         "prompts.added": "Prompts were added",

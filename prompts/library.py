@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Q, QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -21,6 +22,10 @@ from prompts.prompt_text import prompt_key
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+# Sent with `project` and `actor` in the transaction that archives it: whoever works for the project stops.
+project_archived = Signal()
 
 
 class Taken(ValueError):
@@ -93,10 +98,28 @@ def update_project(project: Project, fields: ProjectFields, *, actor: User | Non
 
 def archive_project(project: Project, *, actor: User | None) -> bool:
     live = Project.objects.for_org(project.org_id).filter(pk=project.pk, archived_at=None)
-    if not live.update(archived_at=timezone.now()):
-        return False
-    emit(project.org_id, "project.archived", actor=actor, target=project)
+    with transaction.atomic():
+        if not live.update(archived_at=timezone.now()):
+            return False
+        emit(project.org_id, "project.archived", actor=actor, target=project)
+        project_archived.send(sender=None, project=project, actor=actor)
     return True
+
+
+def restore_project(project: Project, *, actor: User | None) -> bool:
+    """Raises `Taken` when another project has its name meanwhile."""
+    _refuse_taken_name(project)
+    away = Project.objects.for_org(project.org_id).filter(pk=project.pk, archived_at__isnull=False)
+    if not away.update(archived_at=None):
+        return False
+    project.archived_at = None
+    emit(project.org_id, "project.restored", actor=actor, target=project)
+    return True
+
+
+def archived_projects(org: Organization) -> QuerySet[Project]:
+    """The latest first."""
+    return Project.objects.for_org(org).filter(archived_at__isnull=False).order_by("-archived_at", "-pk")
 
 
 def choose_engines(project: Project, keys: Sequence[str], *, actor: User | None) -> None:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("projects/add/", projects.project_add, name="project-add"),
     path(f"{P}edit/", projects.project_edit, name="project-edit"),
     path(f"{P}archive/", projects.project_archive, name="project-archive"),
+    path(f"{P}restore/", projects.project_restore, name="project-restore"),
     path(f"{P}brands/", brands.brands, name="brands"),
     path(f"{P}brands/add/", brands.brand_add, name="brand-add"),
     path(f"{P}brands/<int:pk>/", brands.brand_edit, name="brand-edit"),

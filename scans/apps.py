@@ -7,4 +7,4 @@ class ScansConfig(AppConfig):
     name = "scans"
 
     def ready(self) -> None:
-        from scans import events, naming  # noqa: F401 - declares events, and judges brands' names
+        from scans import archiving, events, naming  # noqa: F401 - hears of archived projects, declares, judges names

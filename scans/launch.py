@@ -47,7 +47,7 @@ def start_scan(
     """Ask every active prompt of every engine; call it inside the organization's scope. Raises `CannotStart`. Of two
     at once the database lets one through."""
     if project.archived_at is not None:
-        raise CannotStart("This project is archived.", code="archived")
+        raise _archived()
     samples = project.samples if samples is None else samples
     if not 1 <= samples <= MAX_SAMPLES:
         raise CannotStart(f"A prompt can be asked 1 to {MAX_SAMPLES} times in a scan, not {samples}.", code="samples")
@@ -63,6 +63,7 @@ def start_scan(
         started_by=actor,
     )
     with transaction.atomic():
+        _refuse_archived(project.org_id, project.pk)
         _insert(scan)
         _insert_answers(scan, lanes)
         _reserve(scan, scan.total)
@@ -95,6 +96,7 @@ def retry_failed(scan: Scan, *, actor: User | None) -> int:
     engines = sorted(failed.order_by().values_list("engine", flat=True).distinct())
     lanes = {lane.engine.key: lane for lane in _lanes(scan.org_id, engines)} if engines else {}
     with transaction.atomic():
+        _refuse_archived(scan.org_id, scan.project_id)
         if not lanes or not _reopen(scan):
             return 0
         _lock(failed)
@@ -103,6 +105,17 @@ def retry_failed(scan: Scan, *, actor: User | None) -> int:
         _reserve(scan, reopened)
         transaction.on_commit(nudge)
     return reopened
+
+
+def _refuse_archived(org_id: int, project_id: int) -> None:
+    """Holds the project's row: whoever archives it at this moment comes before, or waits and finds the scan."""
+    rows = Project.objects.for_org(org_id).select_for_update(no_key=True)
+    if rows.values_list("archived_at", flat=True).get(pk=project_id) is not None:
+        raise _archived()
+
+
+def _archived() -> CannotStart:
+    return CannotStart("This project is archived.", code="archived")
 
 
 def _lanes(org_id: int, engines: Sequence[str]) -> list[Lane]:

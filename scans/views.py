@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from orgs.access import OrgRequest, org_view
 from orgs.keyset import page_of
 from orgs.roles import Permission
+from prompts.library import archived_projects
 from prompts.models import Brand, Project
 from prompts.views import READ, READ_OR_POST, project_of, show_confirm
 from scans.answers import (
@@ -46,7 +47,8 @@ def scan_of(project: Project, pk: int) -> Scan:
 def org_home(request: OrgRequest) -> HttpResponse:
     page = page_of(live_projects(request.org), query=request.GET, newest_first=False, size=PROJECTS_PER_PAGE)
     rows = project_rows(request.org, page.items)
-    return render(request, "orgs/home.html", {"rows": rows, "page": page, "nav": "projects"})
+    archived = archived_projects(request.org)[:PROJECTS_PER_PAGE]
+    return render(request, "orgs/home.html", {"rows": rows, "page": page, "archived": archived, "nav": "projects"})
 
 
 @org_view(Permission.PROJECTS_VIEW)

@@ -6,9 +6,9 @@ from copy import copy
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from orgs.access import OrgRequest, org_view
 from orgs.roles import Permission
@@ -59,9 +59,22 @@ def project_archive(request: OrgRequest, project_slug: str) -> HttpResponse:
     return show_confirm(
         request,
         title=f"Archive {project.name}?",
-        sentence="Its pages disappear and it is scanned no more. Nothing is deleted.",
+        sentence="Its pages disappear and a scan that runs is cancelled. Nothing is deleted, and it can be restored.",
         verb="Archive project",
         cancel_url=reverse("project-edit", args=[request.org.slug, project.slug]),
         project=project,
         nav="projects",
     )
+
+
+@org_view(Permission.PROJECTS_CREATE)
+@require_POST
+def project_restore(request: OrgRequest, project_slug: str) -> HttpResponse:
+    project = get_object_or_404(library.archived_projects(request.org), slug=project_slug)
+    try:
+        library.restore_project(project, actor=request.user)
+    except library.Taken as taken:
+        messages.error(request, f"{taken} Rename that one first.")
+        return redirect("org-home", request.org.slug)
+    messages.success(request, f"{project.name} was restored.")
+    return redirect("project-overview", request.org.slug, project.slug)
