@@ -26,10 +26,12 @@ name_given = Signal()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameVerdict:
-    """Why a name cannot be tracked, or what to know about how it is counted; both may be empty."""
+    """Why a name cannot be tracked, or what to know about how it is counted; both may be empty. `spellings` are the
+    folded forms that it is found by: brands that share one would take each other's mentions."""
 
     problem: str = ""
     caution: str = ""
+    spellings: frozenset[str] = frozenset()
 
 
 class BrandError(ValueError):
@@ -56,6 +58,11 @@ def clean_name(value: str) -> str:
 def cautions(names: Iterable[str]) -> list[str]:
     """What the person should know about how these names are counted."""
     return [verdict.caution for name in names for verdict in _verdicts(name) if verdict.caution]
+
+
+def spellings_of(name: str) -> frozenset[str]:
+    """Everything that this name is found by, folded."""
+    return frozenset({name.casefold()}).union(*(verdict.spellings for verdict in _verdicts(name)))
 
 
 def _verdicts(name: str) -> list[NameVerdict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from django.utils.text import slugify
 from orgs.events import emit
 from orgs.founding import first_free
 from orgs.models import Organization
+from prompts.brand_names import spellings_of
 from prompts.csv_import import PromptRow
 from prompts.models import Brand, Project, Prompt
 from prompts.prompt_text import prompt_key
@@ -129,11 +130,14 @@ def choose_engines(project: Project, keys: Sequence[str], *, actor: User | None)
 
 
 def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = None, actor: User | None) -> Brand:
-    """Add a brand, or change `brand`. Raises `Taken` for a second own brand or one of the same name."""
+    """Add a brand, or change `brand`. Raises `Taken` for a second own brand, and for a name, alias or domain that
+    another brand of the project has: every mention of it would be counted for one of them alone."""
+    Project.objects.for_org(project.org_id).select_for_update(no_key=True).get(pk=project.pk)  # one brand at a time
     brands = Brand.objects.for_org(project.org_id).filter(project=project)
     others = brands.exclude(pk=brand.pk) if brand else brands
     if own := fields.is_own and others.filter(is_own=True).first():
         raise Taken(f"{own.name} is this project's own brand. Change that first.", field="is_own")
+    _refuse_shared(fields, others)
     brand = brand or Brand(org_id=project.org_id, project=project)
     for name, value in _values(fields).items():
         setattr(brand, name, list(value) if isinstance(value, tuple) else value)
@@ -146,6 +150,22 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
         raise Taken(f"This project has a brand called {fields.name} already.", field="name") from error
     emit(project.org_id, "brand.saved", actor=actor, target=brand, data={"project": project.pk})
     return brand
+
+
+def _refuse_shared(fields: BrandFields, others: Iterable[Brand]) -> None:
+    names, domains = {}, {}
+    for other in others:
+        names |= {spelling: other for name in (other.name, *other.aliases) for spelling in spellings_of(name)}
+        domains |= dict.fromkeys(other.domains, other)
+    given = [("name", fields.name), *(("aliases", alias) for alias in fields.aliases)]
+    for field, name in given:
+        if owner := next((names[spelling] for spelling in spellings_of(name) if spelling in names), None):
+            raise Taken(
+                f"“{name}” would also be found as the brand {owner.name}, which is tracked already.", field=field
+            )
+    for domain in fields.domains:
+        if domain in domains:
+            raise Taken(f"{domain} is a domain of {domains[domain].name} already.", field="domains")
 
 
 def remove_brand(brand: Brand, *, actor: User | None) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from django.dispatch import receiver
 
 from prompts.brand_names import NameVerdict, name_given
-from scans.brand_names import counts_only_as_written, is_legal_form, validate_name
+from scans.brand_names import counts_only_as_written, is_legal_form, spellings, validate_name
+from scans.folding import fold
 
 
 @receiver(name_given, dispatch_uid="scans.naming")
@@ -15,8 +16,12 @@ def judge(*, name: str, **_: Any) -> NameVerdict:
     problem = validate_name(name)
     if problem:
         return NameVerdict(problem=problem)
+    return NameVerdict(caution=_caution(name), spellings=frozenset(fold(one).text.strip() for one in spellings(name)))
+
+
+def _caution(name: str) -> str:
     if is_legal_form(name):
-        return NameVerdict(caution=f"“{name}” is also a legal form: behind another company's name it does not count.")
+        return f"“{name}” is also a legal form: behind another company's name it does not count."
     if counts_only_as_written(name):
-        return NameVerdict(caution=f"“{name}” is short or an ordinary word: it counts only where it is written so.")
-    return NameVerdict()
+        return f"“{name}” is short or an ordinary word: it counts only where it is written so."
+    return ""

@@ -93,6 +93,31 @@ def test_a_second_own_brand_and_a_repeated_name_are_refused(
     assert len(brands(org)) == 1
 
 
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("name", {"name": "LUMEN-BOARD"}),
+        ("aliases", {"name": "Kite", "aliases": "Fine\nLúmenboard"}),
+        ("aliases", {"name": "Kite", "aliases": "lumen board"}),
+        ("domains", {"name": "Kite", "domains": "kite.example, WWW.lumenboard.example"}),
+    ],
+)
+def test_what_another_brand_is_found_by_is_refused_in_its_field(
+    client: Client, own_brand: Brand, org: Organization, field: str, given: dict[str, str]
+) -> None:
+    response = client.post(reverse("brand-add", args=URL), given)
+    assert response.status_code == 422
+    assert "Lumenboard" in response.context["form"].errors[field][0]
+    assert brands(org) == [own_brand]
+
+
+def test_a_brand_may_keep_its_own_names_and_have_a_domain_below_anothers(client: Client, own_brand: Brand) -> None:
+    given = {"name": "Lumenboard", "aliases": "Lumen Board", "domains": "lumenboard.example", "is_own": "on"}
+    assert client.post(reverse("brand-edit", args=[*URL, own_brand.pk]), given).status_code == 302
+    given = {"name": "Kite", "domains": "kite.lumenboard.example"}
+    assert client.post(reverse("brand-add", args=URL), given).status_code == 302
+
+
 def test_a_brand_is_changed(client: Client, own_brand: Brand, org: Organization) -> None:
     url = reverse("brand-edit", args=[*URL, own_brand.pk])
     form = client.get(url).context["form"]
