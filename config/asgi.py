@@ -79,8 +79,4 @@ def _as_wsgi_expects(scope: Message) -> Message:
     return {**scope, "headers": headers, "query_string": query}
 
 
-def _threads() -> int:
-    return int(os.environ.get("WEB_THREADS", "8"))
-
-
-application = Dispatcher(pages=ThreadedPages(cast(Any, pages), threads=_threads()), streams=StreamHandler())
+application = Dispatcher(pages=ThreadedPages(cast(Any, pages), threads=settings.WEB_THREADS), streams=StreamHandler())

@@ -9,7 +9,7 @@ from celery.loaders.app import AppLoader
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from config.startup import load_settings, require_services
+from config.startup import load_settings, require_services, set_up
 
 load_settings()
 
@@ -30,6 +30,7 @@ class CheckedLoader(AppLoader):
 
     def init_worker(self) -> None:
         require_services()
+        set_up()
         super().init_worker()
 
 

@@ -4,20 +4,23 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from config.startup import require_services
+from django.conf import settings
+
+from config.startup import require_services, set_up
 
 require_services()
+set_up()
 
 wsgi_app = "config.asgi:application"
 worker_class = "uvicorn_worker.UvicornWorker"
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_CONCURRENCY", str(min(4, os.cpu_count() or 1))))
+workers = settings.WEB_CONCURRENCY
 # Workers open their own database pool: one opened before the fork hangs them.
 preload_app = False
 timeout = 60
 graceful_timeout = 20
 keepalive = 5
-max_requests = int(os.environ.get("WEB_MAX_REQUESTS", "0"))
+max_requests = settings.WEB_MAX_REQUESTS
 accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") == "1" else None
 errorlog = "-"
 loglevel = os.environ.get("WEB_LOG_LEVEL", "warning")

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+from config import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.prefix = ""
-if not env.bool("PROMPTER_TEST", default=False) and (BASE_DIR / ".env").exists():
-    env.read_env(BASE_DIR / ".env", overwrite=False)
+TESTING = env.flag("PROMPTER_TEST")
+if not TESTING and (BASE_DIR / ".env").exists():
+    Env.read_env(BASE_DIR / ".env", overwrite=False)
 
-TESTING = env.bool("PROMPTER_TEST", default=False)
-LOCAL_DIR = Path(env.str("PROMPTER_LOCAL", default="") or BASE_DIR / ".local")
+LOCAL_DIR = Path(env.text("PROMPTER_LOCAL") or BASE_DIR / ".local")
 
 # Without DATABASE_URL this is a private installation on one machine: services are embedded and the site is on loopback.
-DATABASE_URL = env.str("DATABASE_URL", default="")
-REDIS_URL = env.str("REDIS_URL", default="")
+DATABASE_URL = env.text("DATABASE_URL")
+REDIS_URL = env.text("REDIS_URL")
 EMBEDDED = not DATABASE_URL
 # The demo serves this machine only, whoever runs its database.
-PRIVATE = EMBEDDED or env.bool("PROMPTER_DEMO", default=False)
+PRIVATE = EMBEDDED or env.flag("PROMPTER_DEMO")
 
 if not (DATABASE_URL and REDIS_URL):
     from config import embedded
@@ -37,7 +38,7 @@ if not (DATABASE_URL and REDIS_URL):
 
 
 def _secret_key() -> str:
-    given = env.str("SECRET_KEY", default="")
+    given = env.text("SECRET_KEY")
     if given:
         return given
     if not EMBEDDED:
@@ -55,15 +56,13 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 # Encrypts provider keys at rest; the secret key where it is not set.
-ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[]) or [SECRET_KEY]
+ENCRYPTION_KEYS: list[str] = env.names("ENCRYPTION_KEYS") or [SECRET_KEY]
 
-DEBUG = env.bool("DEBUG", default=False)
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000" if PRIVATE else "")
-if not SITE_URL.startswith(("http://", "https://")) or not urlsplit(SITE_URL).hostname:
-    raise ImproperlyConfigured("SITE_URL must be the address people use, as in https://prompter.example.com")
+DEBUG = env.flag("DEBUG")
+SITE_URL = env.site_address("SITE_URL", default="http://localhost:8000" if PRIVATE else "")
 SITE_HTTPS = SITE_URL.startswith("https://")
 _SITE_HOST = urlsplit(SITE_URL).hostname or ""
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or (
+ALLOWED_HOSTS: list[str] = env.names("ALLOWED_HOSTS") or (
     ["localhost", "127.0.0.1", "[::1]", _SITE_HOST] if PRIVATE else [_SITE_HOST]
 )
 CSRF_FAILURE_VIEW = "config.errors.forged"
@@ -133,15 +132,13 @@ TEMPLATES = [
     }
 ]
 
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
-if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("DATABASE_URL must be a Postgres address, as in postgres://user:password@host:5432/name")
-DATABASE_POOL = env.bool("DATABASE_POOL", default=not TESTING)
+DATABASES: dict[str, dict[str, Any]] = {"default": env.database(DATABASE_URL)}
+DATABASE_POOL = env.flag("DATABASE_POOL", default=not TESTING)
 DATABASES["default"].setdefault("OPTIONS", {})
 if DATABASE_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
-        "max_size": env.int("DATABASE_POOL_SIZE", default=16),
+        "max_size": env.integer("DATABASE_POOL_SIZE", default=16, least=1),
         "timeout": 10,
     }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not DATABASE_POOL
@@ -173,9 +170,9 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Prompter <prompter@localhost>")
-ANYMAIL = {"POSTMARK_SERVER_TOKEN": env.str("POSTMARK_SERVER_TOKEN", default="")}
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Prompter <prompter@localhost>")
+ANYMAIL = {"POSTMARK_SERVER_TOKEN": env.text("POSTMARK_SERVER_TOKEN")}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -202,7 +199,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SITE_HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if SITE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SITE_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
-if env.bool("TRUST_PROXY", default=False):
+if env.flag("TRUST_PROXY"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -235,35 +232,40 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Providers. Keys are for every organization that has none of its own; unset means that a provider is not offered.
-OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
-ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
-GOOGLE_API_KEY = env.str("GOOGLE_API_KEY", default="")
-PERPLEXITY_API_KEY = env.str("PERPLEXITY_API_KEY", default="")
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")
+GOOGLE_API_KEY = env.text("GOOGLE_API_KEY")
+PERPLEXITY_API_KEY = env.text("PERPLEXITY_API_KEY")
 # Root of a provider simulator; while it is set, providers without a key are simulated and labelled so.
-SIMULATOR_URL = env.str("SIMULATOR_URL", default="")
+SIMULATOR_URL = env.text("SIMULATOR_URL")
 # JSON list of OpenAI-compatible servers: [{"name": "local", "base_url": "...", "model": "...", "api_key": "..."}]
-OPENAI_COMPATIBLE: list[dict[str, str]] = env.json("OPENAI_COMPATIBLE", default=[])
+OPENAI_COMPATIBLE: list[dict[str, str]] = env.servers("OPENAI_COMPATIBLE")
 LLM_REQUESTS_PER_MINUTE: dict[str, int] = {
-    "openai": env.int("OPENAI_REQUESTS_PER_MINUTE", default=5_000),
-    "google": env.int("GOOGLE_REQUESTS_PER_MINUTE", default=10),
-    "anthropic": env.int("ANTHROPIC_REQUESTS_PER_MINUTE", default=50),
-    "perplexity": env.int("PERPLEXITY_REQUESTS_PER_MINUTE", default=50),
-    "compatible": env.int("COMPATIBLE_REQUESTS_PER_MINUTE", default=600),
-    "simulated": env.int("SIMULATED_REQUESTS_PER_MINUTE", default=6_000),
+    "openai": env.integer("OPENAI_REQUESTS_PER_MINUTE", default=5_000, least=1),
+    "google": env.integer("GOOGLE_REQUESTS_PER_MINUTE", default=10, least=1),
+    "anthropic": env.integer("ANTHROPIC_REQUESTS_PER_MINUTE", default=50, least=1),
+    "perplexity": env.integer("PERPLEXITY_REQUESTS_PER_MINUTE", default=50, least=1),
+    "compatible": env.integer("COMPATIBLE_REQUESTS_PER_MINUTE", default=600, least=1),
+    "simulated": env.integer("SIMULATED_REQUESTS_PER_MINUTE", default=6_000, least=1),
 }
 LLM_TOKENS_PER_MINUTE: dict[str, int] = {
-    "openai": env.int("OPENAI_TOKENS_PER_MINUTE", default=2_000_000),
-    "google": env.int("GOOGLE_TOKENS_PER_MINUTE", default=250_000),
-    "anthropic": env.int("ANTHROPIC_TOKENS_PER_MINUTE", default=450_000),
-    "perplexity": env.int("PERPLEXITY_TOKENS_PER_MINUTE", default=500_000),
-    "compatible": env.int("COMPATIBLE_TOKENS_PER_MINUTE", default=2_000_000),
-    "simulated": env.int("SIMULATED_TOKENS_PER_MINUTE", default=40_000_000),
+    "openai": env.integer("OPENAI_TOKENS_PER_MINUTE", default=2_000_000, least=1),
+    "google": env.integer("GOOGLE_TOKENS_PER_MINUTE", default=250_000, least=1),
+    "anthropic": env.integer("ANTHROPIC_TOKENS_PER_MINUTE", default=450_000, least=1),
+    "perplexity": env.integer("PERPLEXITY_TOKENS_PER_MINUTE", default=500_000, least=1),
+    "compatible": env.integer("COMPATIBLE_TOKENS_PER_MINUTE", default=2_000_000, least=1),
+    "simulated": env.integer("SIMULATED_TOKENS_PER_MINUTE", default=40_000_000, least=1),
 }
 # Answers an organization may ask for in a calendar month; 0 means no limit.
-MONTHLY_ANSWERS = env.int("MONTHLY_ANSWERS", default=0)
-SCAN_LEASE_SECONDS = env.int("SCAN_LEASE_SECONDS", default=180)
+MONTHLY_ANSWERS = env.integer("MONTHLY_ANSWERS", default=0)
+SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=180, least=1)
 # Answers that one worker process asks at a time.
-SCAN_CONCURRENCY = env.int("SCAN_CONCURRENCY", default=400)
+SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
+
+# The web server's processes and the threads of each.
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", default=min(4, os.cpu_count() or 1), least=1)
+WEB_THREADS = env.integer("WEB_THREADS", default=8, least=1)
+WEB_MAX_REQUESTS = env.integer("WEB_MAX_REQUESTS", default=0)
 
 CELERY_BROKER_URL = REDIS_URL
 
@@ -272,7 +274,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING" if TESTING else "INFO")},
+    "root": {"handlers": ["console"], "level": env.level("LOG_LEVEL", default="WARNING" if TESTING else "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},

@@ -23,6 +23,20 @@ def load_settings() -> None:
         _refuse(error)
 
 
+def set_up() -> None:
+    """Django's applications; some check their settings only there."""
+    import django
+    from django.apps import apps
+
+    load_settings()
+    if apps.ready:
+        return
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        _refuse(error)
+
+
 def require_services() -> None:
     from django.conf import settings
 

@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from config.startup import load_settings
+from config.startup import set_up
 
-load_settings()
+set_up()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 

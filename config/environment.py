@@ -1,0 +1,84 @@
+"""Variables of the environment as values: empty means unset; what is malformed is one line and quotes no secret."""
+
+import json
+import logging
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+from config.embedded.verify import Unusable, parse_address
+
+TRUE, FALSE = ("1", "true", "yes", "on", "y", "t", "ok"), ("0", "false", "no", "off", "n", "f")
+SERVER_FORM = 'a JSON list of {"name": "...", "base_url": "...", "model": "...", "api_key": "..."}'
+
+
+def text(name: str, *, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def names(name: str) -> list[str]:
+    return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    given = text(name).lower()
+    if given and given not in TRUE + FALSE:
+        raise ImproperlyConfigured(f"{name} must be true or false")
+    return given in TRUE if given else default
+
+
+def integer(name: str, *, default: int, least: int = 0) -> int:
+    given = text(name, default=str(default))
+    # Ten digits: more than any limit, and what the database takes.
+    if not (given.isascii() and given.isdecimal() and len(given) <= 10 and int(given) >= least):
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}")
+    return int(given)
+
+
+def level(name: str, *, default: str) -> str:
+    given = text(name, default=default).upper()
+    if given not in logging.getLevelNamesMapping():
+        raise ImproperlyConfigured(f"{name} must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return given
+
+
+def site_address(name: str, *, default: str) -> str:
+    given = text(name, default=default)
+    try:
+        parts = urlsplit(given)
+        fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ImproperlyConfigured(f"{name} must be the address people use, as in https://prompter.example.com")
+    return given
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's form of a Postgres address."""
+    try:
+        parse_address(url, name="DATABASE_URL")
+        return dict(Env.db_url_config(url))
+    except Unusable as error:
+        raise ImproperlyConfigured(str(error)) from None
+
+
+def servers(name: str) -> list[dict[str, str]]:
+    try:
+        given = json.loads(text(name, default="[]"))
+    except ValueError:
+        given = None
+    if not isinstance(given, list) or not all(map(_is_server, given)):
+        raise ImproperlyConfigured(f"{name} must be {SERVER_FORM}")
+    return given
+
+
+def _is_server(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and {"name", "base_url", "model"} <= entry.keys()
+        and all(isinstance(value, str) for value in entry.values())
+    )
