@@ -75,12 +75,21 @@ class Command(BaseCommand):
         site = f"http://localhost:{port}"
         _wait_until_ready(f"http://127.0.0.1:{port}/readyz", name="web")
         if _needs_scan(demo.project):
-            self._say("Running the first scan")
-            _scan(demo.org.slug, demo.project.slug)
+            self._first_scan(demo.org.slug, demo.project)
         self.stdout.write("")
         self.stdout.write(self.style.SUCCESS(f"  Prompter is ready:  {site}/o/{demo.org.slug}/p/{demo.project.slug}/"))
         self.stdout.write(f"  Sign in with        {demo.email}  /  {demo.password}")
         self.stdout.write("  Ctrl-C stops everything; the data stays for the next `make demo`.\n")
+
+    def _first_scan(self, org: str, project: Any) -> None:
+        from config.first_scan import first_scan
+
+        plan = first_scan(project)
+        if plan.warning:
+            self._say(plan.warning)
+        if plan.engines:
+            self._say(f"Running the first scan ({len(plan.engines)} simulated engines)")
+            _scan(org, project.slug, engines=plan.engines)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
@@ -135,10 +144,10 @@ def _needs_scan(project: Any) -> bool:
         return not finished.exists()
 
 
-def _scan(org: str, project: str) -> None:
+def _scan(org: str, project: str, *, engines: tuple[str, ...]) -> None:
     """Answers that failed are for the screens to tell; the demo goes on."""
     try:
-        call_command("scan", project, organization=org, wait=True)
+        call_command("scan", project, organization=org, engines=list(engines), wait=True)
     except SystemExit:
         return
 
