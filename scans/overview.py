@@ -75,6 +75,7 @@ class Overview:
     could_cite: int
     answers: int
     failed: int
+    cut_off: int  # answers that visibility leaves out: cut off before they named the brand
     branded: Estimate | None  # visibility among branded prompts, which no other number here counts
 
 
@@ -124,6 +125,7 @@ def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
         could_cite=could_cite,
         answers=counts.succeeded(),
         failed=counts.failed,
+        cut_off=counts.succeeded() - visibility.n if visibility else 0,
         branded=branded.visibility(own.pk) if own and branded.answers else None,
     )
 

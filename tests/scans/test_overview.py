@@ -241,3 +241,23 @@ def test_share_of_voice_has_its_interval(scan: Scan, own_brand: Brand, competito
     assert own.voice is not None
     assert (own.voice.value, own.voice.low, own.voice.high) == (expected.estimate, expected.low, expected.high)
     assert own.share == own.voice.value
+
+
+def test_the_overview_tells_how_many_cut_off_answers_are_left_out(
+    client_of: ClientOf, viewer: User, project: Project, prompt: Prompt, own_brand: Brand, competitor: Brand
+) -> None:
+    scan = make_scan(project)
+    for names, finish in (((own_brand,), "length"), ((competitor,), "length"), ((), "length"), ((competitor,), "stop")):
+        make_answer(scan, prompt, names=names, finish_reason=finish)
+    page = client_of(viewer).get(reverse("project-overview", args=URL))
+    assert (page.context["visibility"].n, page.context["cut_off"], page.context["answers"]) == (2, 2, 4)
+    assert "2 cut-off answers left out" in page.content.decode()
+
+
+def test_a_shared_place_is_joint_in_the_tile_too(
+    client_of: ClientOf, viewer: User, project: Project, prompt: Prompt, own_brand: Brand, competitor: Brand
+) -> None:
+    make_answer(make_scan(project), prompt, names=(own_brand, competitor))
+    page = client_of(viewer).get(reverse("project-overview", args=URL))
+    assert page.context["place"] == "joint first of two brands"
+    assert page.content.decode().count("joint first of two brands") == 2  # the title and the tile
