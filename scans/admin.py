@@ -22,8 +22,15 @@ else:
     Inline = admin.TabularInline
 
 
+class SteersScans(TenantAdmin):
+    """Pages whose acts start, cancel or retry scans. Nobody edits a scan by hand, but who steers may change it."""
+
+    def has_steer_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("scans.change_scan")
+
+
 @admin.register(Project)
-class ProjectAdmin(TenantAdmin):
+class ProjectAdmin(SteersScans):
     list_display = ("name", "org", "slug", "created_at", "archived_at")
     list_filter = (("archived_at", admin.EmptyFieldListFilter),)
     list_select_related = ("org",)
@@ -31,7 +38,7 @@ class ProjectAdmin(TenantAdmin):
     editable = ("samples", "archived_at")
     actions = ("start",)
 
-    @admin.action(description="Start scan", permissions=["change"])
+    @admin.action(description="Start scan", permissions=["steer"])
     def start(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
         def act(project: Project) -> str:
             scan = start_scan(project, source=Scan.Source.ADMIN, actor=_actor(request))
@@ -41,7 +48,7 @@ class ProjectAdmin(TenantAdmin):
 
 
 @admin.register(Scan)
-class ScanAdmin(HistoryAdmin):
+class ScanAdmin(SteersScans, HistoryAdmin):
     list_display = ("__str__", "project", "org", "status", "total", "source", "simulated", "created_at", "finished_at")
     list_filter = ("status", "source", "simulated")
     list_select_related = ("project", "org")
@@ -49,7 +56,7 @@ class ScanAdmin(HistoryAdmin):
     date_hierarchy = "created_at"
     actions = ("cancel", "retry")
 
-    @admin.action(description="Cancel scan")
+    @admin.action(description="Cancel scan", permissions=["steer"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
         def act(scan: Scan) -> str:
             cancelled = cancel_scan(scan, actor=_actor(request))
@@ -57,7 +64,7 @@ class ScanAdmin(HistoryAdmin):
 
         _each(self, request, queryset, act)
 
-    @admin.action(description="Ask failed answers again")
+    @admin.action(description="Ask failed answers again", permissions=["steer"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
         def act(scan: Scan) -> str:
             count = retry_failed(scan, actor=_actor(request))

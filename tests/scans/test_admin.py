@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission as AuthPermission
 from django.contrib.messages import get_messages
 from django.http import HttpResponse
 from django.test import Client
@@ -110,3 +111,29 @@ def test_the_pages_are_for_operators_only(client_of: Callable[[User], Client], o
     response = client_of(owner).get(page(Scan, "changelist"))
     assert response.status_code == 302
     assert "login" in response["Location"]
+
+
+@pytest.mark.parametrize(
+    ("model", "action", "view", "change"),
+    [
+        (Scan, "cancel", "scans.view_scan", "scans.change_scan"),
+        (Scan, "retry", "scans.view_scan", "scans.change_scan"),
+        (Project, "start", "prompts.view_project", "scans.change_scan"),
+    ],
+)
+def test_who_only_looks_changes_nothing(
+    client_of: Callable[[User], Client], scan: Scan, model: type, action: str, view: str, change: str
+) -> None:
+    staff = User.objects.create_user("staff@prompter.example", "correct horse battery staple", is_staff=True)
+    client, row = client_of(staff), scan if model is Scan else scan.project
+    grant(staff, view)
+    client.post(page(model, "changelist"), {"action": action, "_selected_action": [row.pk]})
+    assert f'value="{action}"' not in client.get(page(model, "changelist")).content.decode()
+    assert reread(scan).status == "queued"
+    grant(staff, change)
+    assert f'value="{action}"' in client.get(page(model, "changelist")).content.decode()
+
+
+def grant(user: User, name: str) -> None:
+    app, codename = name.split(".")
+    user.user_permissions.add(AuthPermission.objects.get(content_type__app_label=app, codename=codename))
