@@ -153,7 +153,8 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
 
 
 def _refuse_shared(fields: BrandFields, others: Iterable[Brand]) -> None:
-    names, domains = {}, {}
+    names: dict[str, Brand] = {}
+    domains: dict[str, Brand] = {}
     for other in others:
         names |= {spelling: other for name in (other.name, *other.aliases) for spelling in spellings_of(name)}
         domains |= dict.fromkeys(other.domains, other)
