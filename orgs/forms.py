@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django import forms
 
+from orgs.naming import UnfitName, clean_title
+
 
 class OrganizationForm(forms.Form):
     name = forms.CharField(
@@ -14,7 +16,7 @@ class OrganizationForm(forms.Form):
     )
 
     def clean_name(self) -> str:
-        name = " ".join(str(self.cleaned_data["name"]).split())
-        if not any(character.isalnum() for character in name):
-            raise forms.ValidationError("Give the organization a name with a letter or a digit in it.")
-        return name
+        try:
+            return clean_title(str(self.cleaned_data["name"]))
+        except UnfitName as unfit:
+            raise forms.ValidationError(str(unfit)) from unfit

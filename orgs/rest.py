@@ -12,14 +12,15 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.authentication import SessionScheme
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import APIException, PermissionDenied
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from orgs.access import membership_of
+from orgs.keyset import whole_number
 from orgs.models import Membership, Organization
 from orgs.roles import Permission
 from orgs.scoping import OrgModel, org_scope
@@ -44,6 +45,13 @@ class Keyset(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 200
     ordering = "-id"
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        cursor: Cursor | None = super().decode_cursor(request)
+        # Django REST framework compares whatever text the cursor holds with the ids.
+        if cursor is not None and cursor.position is not None and whole_number(cursor.position) is None:
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
 
 
 class Conflict(APIException):

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orgs.keyset import whole_number
+from orgs.naming import UnfitName, clean_title
 from orgs.rest import Conflict, OrgViewSet, ScopedField
 from orgs.roles import Permission
 from prompts import brand_names, library
@@ -41,7 +42,7 @@ def cleaned(clean: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     def validate(self: Any, value: Any) -> Any:
         try:
             return clean(value)
-        except (PromptTextError, brand_names.BrandError) as error:
+        except (PromptTextError, brand_names.BrandError, UnfitName) as error:
             raise serializers.ValidationError(str(error)) from error
 
     return validate
@@ -72,6 +73,7 @@ class ProjectSerializer(serializers.ModelSerializer[Project]):
         fields = ["id", "name", "slug", "country", "language", "engines", "samples", "created_at"]
         read_only_fields = ["slug", "created_at"]
 
+    validate_name = cleaned(clean_title)
     validate_country = cleaned(clean_country)
     validate_language = cleaned(clean_language)
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from django import forms
 
+from orgs.naming import UnfitName, clean_title
 from prompts import brand_names, library
 from prompts.credentials import MAX_KEY, OWN_KEY_PROVIDERS, RefusedKey, cleaned
 from prompts.csv_import import ParsedPrompts, parse_paste
@@ -29,7 +30,7 @@ MAX_PASTE = 2_000_000
 def _checked(clean: Callable[[str], T], value: str) -> T:
     try:
         return clean(value)
-    except (PromptTextError, brand_names.BrandError, RefusedKey) as error:
+    except (PromptTextError, brand_names.BrandError, RefusedKey, UnfitName) as error:
         raise forms.ValidationError(str(error)) from error
 
 
@@ -58,16 +59,9 @@ def _tags() -> forms.Field:
     return TextField(cleaner=clean_tags, required=False, max_length=1_000, label="Tags", help_text=help_text)
 
 
-def _named(value: str) -> str:
-    name = " ".join(value.split())
-    if not any(character.isalnum() for character in name):
-        raise forms.ValidationError("Give it a name with a letter or a digit in it.")
-    return name
-
-
 class ProjectForm(forms.Form):
     name = TextField(
-        cleaner=_named, max_length=120, label="Name", help_text="Usually the brand whose answers you track."
+        cleaner=clean_title, max_length=120, label="Name", help_text="Usually the brand whose answers you track."
     )
     country = _country("Default of new prompts: two letters, as in DE.")
     language = _language("Default of new prompts, as in de or pt-BR.")

@@ -231,6 +231,25 @@ def test_pages_follow_a_cursor(member_client: Client, project: Project) -> None:
     assert call(member_client, "get", "answers/?scan=abc").status_code == 404
 
 
+@pytest.mark.parametrize("cursor", ["cD1hYmM=", "cD0lMDA=", "cD0tMQ==", "cD05OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk="])
+def test_a_cursor_that_is_no_id_is_404(member_client: Client, project: Project, cursor: str) -> None:
+    for resource in RESOURCES:
+        assert call(member_client, "get", f"{resource}/?cursor={cursor}").status_code == 404, resource
+
+
+@pytest.mark.parametrize("name", ["...", "\u200b\u200b", "a\0b", "x" * 121])
+def test_a_project_name_that_the_form_refuses_is_400(
+    client_of: ClientOf, admin: User, org: Organization, name: str
+) -> None:
+    response = call(client_of(admin), "post", "projects/", {"name": name})
+    assert (response.status_code, list(response.json())) == (400, ["name"])
+
+
+def test_a_project_name_is_cleaned_as_in_the_form(client_of: ClientOf, admin: User, org: Organization) -> None:
+    response = call(client_of(admin), "post", "projects/", {"name": " Blue\u202e  Kite\u200b "})
+    assert (response.status_code, response.json()["name"]) == (201, "Blue Kite")
+
+
 def test_a_scan_is_started_watched_and_cancelled(
     member_client: Client, project: Project, prompt: Prompt, simulated: None
 ) -> None:

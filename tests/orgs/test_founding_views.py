@@ -53,6 +53,11 @@ def test_founding_makes_an_owner_and_an_event(newcomer: User, client_of: ClientO
     assert client_of(newcomer).get(response.url).status_code == 200
 
 
+def test_a_name_hides_nothing(newcomer: User, client_of: ClientOf) -> None:
+    client_of(newcomer).post(reverse("organization-new"), {"name": "Blue\u202e Ki\u200bte"})
+    assert Organization.objects.get().name == "Blue Kite"
+
+
 def test_founding_twice_with_one_click_makes_one(newcomer: User, client_of: ClientOf) -> None:
     client = client_of(newcomer)
     urls = {client.post(reverse("organization-new"), {"name": "Kite"}).url for _ in range(2)}

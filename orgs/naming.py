@@ -1,0 +1,22 @@
+"""What an organization or a project may be called: a line that reads as it is stored."""
+
+from __future__ import annotations
+
+import re
+
+_HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_CONTROLS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class UnfitName(ValueError):
+    """A name that nothing can have."""
+
+
+def clean_title(value: str) -> str:
+    """One line, single spaces, nothing hidden, with a letter or digit in it."""
+    if "\0" in value:
+        raise UnfitName("The name contains a NUL character.")
+    name = " ".join(_CONTROLS.sub(" ", _HIDDEN.sub("", value)).split())
+    if not any(character.isalnum() for character in name):
+        raise UnfitName("Give it a name with a letter or a digit in it.")
+    return name
