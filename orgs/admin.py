@@ -55,6 +55,9 @@ class OrganizationAdmin(ModelAdmin):
     search_fields = ("name", "slug")
     readonly_fields = ("created_at",)
 
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False  # it is disabled instead: `disabled_at` closes every door and loses nothing
+
 
 @admin.register(Membership)
 class MembershipAdmin(TenantAdmin):

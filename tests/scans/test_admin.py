@@ -137,3 +137,8 @@ def test_who_only_looks_changes_nothing(
 def grant(user: User, name: str) -> None:
     app, codename = name.split(".")
     user.user_permissions.add(AuthPermission.objects.get(content_type__app_label=app, codename=codename))
+
+
+def test_an_organization_is_disabled_and_not_deleted(operators: Client, org: Organization) -> None:
+    assert operators.post(page(Organization, "delete", org.pk), {"post": "yes"}).status_code == 403
+    assert Organization.objects.filter(pk=org.pk).exists()
