@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from celery import current_app
 from django.db import connection
+from kombu import pools
 
 from billing import meter
 from orgs.models import Event, Organization
@@ -111,3 +113,10 @@ def make_project(like: Project, slug: str) -> Project:
         return Project.objects.for_org(like.org_id).create(
             org_id=like.org_id, name=slug, slug=slug, engines=like.engines
         )
+
+
+def forget_connections() -> None:
+    """The task queue is reached anew: a pool that was closed would otherwise be handed out again."""
+    pools.reset()
+    current_app._pool = None
+    current_app.amqp._producer_pool = None

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from celery import current_app
 from django.db import connection
-from kombu import pools
 
 from accounts.models import User
 from billing import meter
@@ -20,7 +19,16 @@ from prompts.models import Project, Prompt
 from scans.launch import CannotStart, cancel_scan, retry_failed, start_scan
 from scans.models import Answer, Scan
 from tests.cast import make_prompt
-from tests.scans.running import ENGINES, add_prompts, answers_of, engines_of, reread, started, statuses
+from tests.scans.running import (
+    ENGINES,
+    add_prompts,
+    answers_of,
+    engines_of,
+    forget_connections,
+    reread,
+    started,
+    statuses,
+)
 
 
 @pytest.fixture
@@ -186,10 +194,8 @@ def dead_broker() -> Iterator[None]:
 
 
 def _reconnect(url: str) -> None:
-    pools.reset()  # a closed pool would otherwise be handed out again
     current_app.conf.broker_url = current_app.conf.broker_write_url = url
-    current_app._pool = None
-    current_app.amqp._producer_pool = None
+    forget_connections()
 
 
 @pytest.mark.django_db(transaction=True)

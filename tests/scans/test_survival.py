@@ -14,7 +14,18 @@ from prompts.llm.simulator.server import Running
 from prompts.models import Brand, Project
 from scans.models import Mention, Scan
 from tests.journeys.stack import run_worker
-from tests.scans.running import ENGINES, add_prompts, answers_of, calls, events, level, reread, started, statuses
+from tests.scans.running import (
+    ENGINES,
+    add_prompts,
+    answers_of,
+    calls,
+    events,
+    forget_connections,
+    level,
+    reread,
+    started,
+    statuses,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,6 +94,7 @@ def test_a_child_killed_mid_scan_costs_no_answer(basket: Project, simulator: Run
 
 def children() -> list[int]:
     """The processes that do the tasks, without beat."""
+    forget_connections()  # those that earlier tests left behind may have been closed at the other end
     [stats] = (current_app.control.inspect(timeout=10, limit=1).stats() or {}).values()
     return list(stats["pool"]["processes"])
 
