@@ -258,7 +258,7 @@ LLM_TOKENS_PER_MINUTE: dict[str, int] = {
 }
 # Answers an organization may ask for in a calendar month; 0 means no limit.
 MONTHLY_ANSWERS = env.integer("MONTHLY_ANSWERS", default=0)
-SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=180, least=1)
+SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=90, least=1)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
 

@@ -35,7 +35,7 @@ class ProjectAdmin(SteersScans):
     list_filter = (("archived_at", admin.EmptyFieldListFilter),)
     list_select_related = ("org",)
     search_fields = ("name", "slug", "org__name", "org__slug")
-    editable = ("samples", "archived_at")
+    editable = ("samples",)
     actions = ("start",)
 
     @admin.action(description="Start scan", permissions=["steer"])
