@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,6 +59,8 @@ def stop(place: Place) -> None:
     except EmbeddedError:
         pass
     _clear_leftovers(place)
+    with suppress(OSError):
+        place.sockets.rmdir()
 
 
 def is_running(place: Place) -> bool:

@@ -105,6 +105,7 @@ def test_processes_that_start_at_once_share_one_server(place: Place) -> None:
     assert embedded.status() == {"postgres": True, "valkey": True}
     users[2].communicate("\n", timeout=60)
     assert server_ids(place) == set()
+    assert not place.sockets.exists()
 
 
 def test_a_killed_user_leaves_services_that_the_next_one_uses_and_stops(place: Place) -> None:
