@@ -141,6 +141,7 @@ def test_lock_files_that_name_another_living_process_are_healed(place: Place) ->
     # After a reboot the recorded process id may belong to anything; here, to the process that runs this test.
     stale = place.postgres / "data" / "postmaster.pid"
     stale.write_text(f"{os.getppid()}\n{place.postgres / 'data'}\n0\n5432\n{place.sockets}\n\n")
+    own_folder(place.sockets, run_as=place.run_as)
     (place.sockets / ".s.PGSQL.5432.lock").write_text(f"{os.getppid()}\n")
     (place.sockets / ".s.PGSQL.5432").touch()
     with psycopg.connect(embedded.ensure().database_url) as connection:
