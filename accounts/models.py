@@ -27,12 +27,32 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
+class NumberFormat(models.TextChoices):
+    COMMA_POINT = "1,234.5", "1,234.5"
+    POINT_COMMA = "1.234,5", "1.234,5"
+    SPACE_COMMA = "1 234,5", "1 234,5"
+    APOSTROPHE_POINT = "1’234.5", "1’234.5"
+
+
+class Theme(models.TextChoices):
+    SYSTEM = "system", "System"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    # Closed by its owner: emptied of what names a person; the row stays for the audit trail's sake.
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Empty: as the browser asks.
+    language = models.CharField(max_length=10, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    number_format = models.CharField(max_length=10, choices=NumberFormat.choices, blank=True)
+    theme = models.CharField(max_length=10, choices=Theme.choices, default=Theme.SYSTEM)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -49,3 +69,24 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def display_name(self) -> str:
         return self.name or self.email.split("@")[0]
+
+
+class AccountEvent(models.Model):
+    """One sensitive act on an account, outside any organization. Nobody changes one."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="account_events")
+    # The operator who acted as the user.
+    impersonator = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=60)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=200, blank=True)
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-id"], name="accounts_event_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.user_id}"

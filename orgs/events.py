@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 from django.dispatch import Signal
 
+from accounts.presence import origin
+
 if TYPE_CHECKING:
     from accounts.models import User
     from orgs.models import Event, Organization
@@ -39,15 +41,28 @@ def emit(
     *,
     actor: User | None = None,
     target: models.Model | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
 ) -> Event:
-    """Write one event row of `org` in the caller's transaction. Raises `UndeclaredEvent`."""
+    """Write one event row of `org` in the caller's transaction; `before` and `after` are what changed, never secrets.
+    Raises `UndeclaredEvent`."""
     from orgs.models import Event
 
     if name not in _DECLARED:
         raise UndeclaredEvent(f"{name!r} is not declared; known: {', '.join(sorted(_DECLARED))}")
     org_id = org if isinstance(org, int) else org.pk
-    event = Event(org_id=org_id, name=name, actor=actor, data=data or {})
+    came_from = origin()
+    event = Event(
+        org_id=org_id,
+        name=name,
+        actor=actor,
+        impersonator_id=came_from.impersonator_id,
+        address=came_from.address,
+        before=before,
+        after=after,
+        data=data or {},
+    )
     if target is not None:
         event.target_type = target._meta.label_lower
         event.target_id = target.pk

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils import timezone
+from waffle.models import AbstractUserFlag
 
 from orgs.roles import Permission, Role, grants
-from orgs.scoping import OrgModel
+from orgs.scoping import OrgForeignKey, OrgModel
 
 
 class Organization(models.Model):
@@ -18,6 +20,11 @@ class Organization(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     disabled_at = models.DateTimeField(null=True, blank=True)
+    # Asked to be deleted: closed to its members, and emptied once this has passed.
+    deletion_due_at = models.DateTimeField(null=True, blank=True)
+    # Emptied: the row stays for the audit trail's sake.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    logo_digest = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~Q(name=""), name="orgs_organization_named")]
@@ -44,21 +51,129 @@ class Membership(OrgModel):
         return grants(self.role, permission)
 
 
+class Logo(OrgModel):
+    """An organization's picture as it was drawn again by us: square, small, without what came with the file."""
+
+    image = models.BinaryField()
+    content_type = models.CharField(max_length=40)
+
+    class Meta(OrgModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["org"], name="orgs_logo_once")]
+
+    def __str__(self) -> str:
+        return f"logo of {self.org_id}"
+
+
+class Invitation(OrgModel):
+    """An offer to join, for one address, until it is accepted, revoked or expired."""
+
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    token_digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                F("org"),
+                Lower("email"),
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="orgs_invitation_open_once",
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="orgs_invitation_role"),
+            models.CheckConstraint(
+                condition=Q(accepted_at=None) | Q(revoked_at=None), name="orgs_invitation_ended_one_way"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.accepted_at is None and self.revoked_at is None and self.expires_at > timezone.now()
+
+
 class Event(OrgModel):
-    """One thing that happened: audit row, notification and webhook are all derived from it."""
+    """One thing that happened: audit row, notification and webhook are all derived from it. Nobody changes one."""
 
     name = models.CharField(max_length=60)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    # The operator who acted as `actor`.
+    impersonator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    address = models.GenericIPAddressField(null=True, blank=True)
     target_type = models.CharField(max_length=60, blank=True)
     target_id = models.BigIntegerField(null=True, blank=True)
     target_label = models.CharField(max_length=200, blank=True)
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
     data = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(OrgModel.Meta):
-        indexes = [models.Index(fields=["org", "-created_at"], name="orgs_event_recent")]
+        indexes = [
+            models.Index(fields=["org", "-id"], name="orgs_event_recent"),
+            models.Index(fields=["org", "name", "-id"], name="orgs_event_by_name"),
+            models.Index(fields=["org", "actor", "-id"], name="orgs_event_by_actor"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.target_label}".strip()
+
+
+class Notification(OrgModel):
+    """What one member is told of an event."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    event = OrgForeignKey(Event, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=60)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    read_at = models.DateTimeField(null=True, blank=True)
+    emailed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["org", "user", "event"], name="orgs_notification_once")]
+        indexes = [
+            models.Index(fields=["org", "user", "-id"], name="orgs_notification_recent"),
+            models.Index(fields=["org", "user"], condition=Q(read_at=None), name="orgs_notification_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.user_id}"
+
+
+class NotificationPreference(OrgModel):
+    """A member's choice for one kind of event on one channel, where it differs from the default."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=60)
+    channel = models.CharField(max_length=20)
+    enabled = models.BooleanField()
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["org", "user", "kind", "channel"], name="orgs_notificationpreference_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.channel}: {'on' if self.enabled else 'off'}"
+
+
+class Flag(AbstractUserFlag):
+    """A feature that operators switch on for everybody, for some users, or for some organizations."""
+
+    organizations = models.ManyToManyField(Organization, blank=True, related_name="+")

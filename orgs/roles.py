@@ -24,10 +24,14 @@ class Permission(StrEnum):
     SCANS_START = "scans.start"
     SCANS_CANCEL = "scans.cancel"
     KEYS_MANAGE = "keys.manage"
+    MEMBERS_VIEW = "members.view"
+    MEMBERS_MANAGE = "members.manage"
+    AUDIT_VIEW = "audit.view"
+    ORG_EDIT = "org.edit"
     ORG_MANAGE = "org.manage"
 
 
-_VIEWER = frozenset({Permission.PROJECTS_VIEW, Permission.SCANS_VIEW})
+_VIEWER = frozenset({Permission.PROJECTS_VIEW, Permission.SCANS_VIEW, Permission.MEMBERS_VIEW})
 _MEMBER = _VIEWER | {
     Permission.PROJECTS_EDIT,
     Permission.BRANDS_EDIT,
@@ -35,7 +39,13 @@ _MEMBER = _VIEWER | {
     Permission.SCANS_START,
     Permission.SCANS_CANCEL,
 }
-_ADMIN = _MEMBER | {Permission.PROJECTS_CREATE, Permission.KEYS_MANAGE}
+_ADMIN = _MEMBER | {
+    Permission.PROJECTS_CREATE,
+    Permission.KEYS_MANAGE,
+    Permission.MEMBERS_MANAGE,
+    Permission.AUDIT_VIEW,
+    Permission.ORG_EDIT,
+}
 _OWNER = _ADMIN | {Permission.ORG_MANAGE}
 
 GRANTS: dict[Role, frozenset[Permission]] = {

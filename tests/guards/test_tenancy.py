@@ -27,7 +27,7 @@ def product_models() -> list[type[models.Model]]:
 
 
 def belongs_to_an_organization(model: type[models.Model]) -> bool:
-    return any(field.related_model is Organization for field in model._meta.get_fields() if field.concrete)
+    return any(field.related_model is Organization for field in model._meta.local_fields)
 
 
 def python_problems(model: type[models.Model]) -> Iterator[str]:
