@@ -4,7 +4,7 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 from config.embedded.place import BASE_DIR
 from tests.benchmarks import stack
 from tests.journeys.browser import launch
+from tests.shots import Shot, shots_of
 
 if TYPE_CHECKING:
     from tests.scenery import Scenery
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
 FOLDER = BASE_DIR / ".local" / "screenshots"
 WIDTHS, HEIGHTS = (1440, 390), {1440: 900, 390: 844}
 THEMES = ("light", "dark")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shot:
-    """`act` brings the page into the state that is shown; `status` is what the address answers with."""
-
-    name: str
-    path: str
-    act: Callable[[Page], None] = lambda page: None
-    status: int = 200
-    signed_in: bool = True
 
 
 @dataclass(kw_only=True)
@@ -165,105 +155,6 @@ def _picture(browser: Browser, scene: "Scenery", site: str, *, path: Path) -> in
         page.screenshot(path=path, animations="disabled")
     print(f"{path}: {path.stat().st_size // 1024} kB")
     return 0
-
-
-def shots_of(scene: "Scenery") -> list[Shot]:
-    return [*_outside(), *_organization(scene), *_library(scene), *_scans(scene), *_empty(scene)]
-
-
-def _outside() -> list[Shot]:
-    def wrong(page: Page) -> None:
-        page.get_by_label("Email").fill("somebody@example.com")
-        page.get_by_label("Password").fill("wrong password")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_load_state("networkidle")
-
-    return [
-        Shot(name="login", path="/accounts/login/", signed_in=False),
-        Shot(name="login-wrong", path="/accounts/login/", signed_in=False, act=wrong),
-        Shot(name="signup", path="/accounts/signup/", signed_in=False),
-        Shot(name="password-reset", path="/accounts/password/reset/", signed_in=False),
-    ]
-
-
-def _organization(scene: "Scenery") -> list[Shot]:
-    org = f"/o/{scene.org.slug}/"
-
-    def open_account(page: Page) -> None:
-        if page.viewport_size and page.viewport_size["width"] < 600:
-            page.get_by_role("button", name="Navigation").click()
-        page.locator("summary[aria-label^=Account]").click()
-
-    return [
-        Shot(name="org-home", path=org),
-        Shot(name="navigation", path=org, act=open_account),
-        Shot(name="organization-new", path="/organizations/new"),
-        Shot(name="project-add", path=f"{org}projects/add/"),
-        Shot(name="provider-keys", path=f"{org}keys/"),
-        Shot(name="404", path="/o/nobody/", status=404),
-        Shot(name="logout", path="/accounts/logout/"),
-    ]
-
-
-def _library(scene: "Scenery") -> list[Shot]:
-    project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
-
-    def edit_first(page: Page) -> None:
-        page.locator("#prompt-list").get_by_role("link", name="Edit").first.click()
-        page.wait_for_selector("[data-editing]")
-
-    def ask_to_archive(page: Page) -> None:
-        page.locator("#prompt-list").get_by_role("link", name="Archive").first.click()
-
-    def import_broken(page: Page) -> None:
-        rows = b"prompt,country\nWhich board suits a school?,US\n,DE\nAnother question?,Nowhere\n"
-        page.get_by_label("CSV file").set_input_files({"name": "prompts.csv", "mimeType": "text/csv", "buffer": rows})
-        page.get_by_role("button", name="Import").click()
-        page.wait_for_selector("#import-report")
-
-    return [
-        Shot(name="project-edit", path=f"{project}edit/"),
-        Shot(name="brands", path=f"{project}brands/"),
-        Shot(name="brand-add", path=f"{project}brands/add/"),
-        Shot(name="prompts", path=f"{project}prompts/"),
-        Shot(name="prompts-archived", path=f"{project}prompts/?state=archived"),
-        Shot(name="prompts-nothing-found", path=f"{project}prompts/?q=zebra"),
-        Shot(name="prompt-edited", path=f"{project}prompts/", act=edit_first),
-        Shot(name="prompt-archive", path=f"{project}prompts/", act=ask_to_archive),
-        Shot(name="prompt-add", path=f"{project}prompts/add/"),
-        Shot(name="prompts-paste", path=f"{project}prompts/paste/"),
-        Shot(name="prompts-import", path=f"{project}prompts/import/"),
-        Shot(name="prompts-import-report", path=f"{project}prompts/import/", act=import_broken),
-        Shot(name="engines", path=f"{project}engines/"),
-    ]
-
-
-def _scans(scene: "Scenery") -> list[Shot]:
-    from tests.scenery import answer_of
-
-    project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
-    partial, latest = scene.partial, scene.latest
-    failed, truncated = answer_of(partial, status="failed"), answer_of(partial, finish_reason="length")
-    table = answer_of(latest, text__contains="| --")
-    return [
-        Shot(name="overview", path=project),
-        Shot(name="scans", path=f"{project}scans/"),
-        Shot(name="scan", path=f"{project}scans/{latest.pk}/"),
-        Shot(name="scan-partial", path=f"{project}scans/{partial.pk}/"),
-        Shot(name="scan-filtered", path=f"{project}scans/{partial.pk}/?status=failed"),
-        Shot(name="scan-cancel", path=f"{project}scans/{latest.pk}/cancel/"),
-        Shot(name="answer", path=f"{project}answers/{answer_of(latest, status='succeeded').pk}/"),
-        Shot(name="answer-table", path=f"{project}answers/{table.pk}/"),
-        Shot(name="answer-failed", path=f"{project}answers/{failed.pk}/"),
-        Shot(name="answer-truncated", path=f"{project}answers/{truncated.pk}/"),
-    ]
-
-
-def _empty(scene: "Scenery") -> list[Shot]:
-    project = f"/o/{scene.org.slug}/p/{scene.empty_project.slug}/"
-    pages = {"overview": "", "prompts": "prompts/", "brands": "brands/", "scans": "scans/", "engines": "engines/"}
-    shots = [Shot(name=f"empty-{name}", path=f"{project}{path}") for name, path in pages.items()]
-    return [Shot(name="empty-org-home", path=f"/o/{scene.empty_org.slug}/"), *shots]
 
 
 if __name__ == "__main__":
