@@ -14,7 +14,7 @@
     const dialog = $("#confirm");
     $("h2", dialog).textContent = link.dataset.confirm;
     $("p", dialog).textContent = link.dataset.confirmText || "";
-    $("[data-close-dialog]", dialog).textContent = link.dataset.confirmKeep || "Keep it";
+    $("[data-close-dialog]", dialog).textContent = link.dataset.confirmKeep || $("[data-close-dialog]", dialog).dataset.default;
     $("[type=submit]", dialog).textContent = link.dataset.confirmVerb || link.textContent.trim();
     $("form", dialog).action = link.href;
     dialog.showModal();
@@ -85,22 +85,22 @@
   });
 
   // htmx: what went wrong is said, and said in words.
-  const notice = (text) => {
+  const notice = (kind) => {
     const template = $("#notice");
     if (!template) return;
     const flag = template.content.firstElementChild.cloneNode(true);
-    $("p", flag).textContent = text;
+    $("p", flag).textContent = template.dataset[kind];
     $("#toasts").replaceChildren(flag);
     setTimeout(() => flag.remove(), 10000);
   };
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
-    if (status === 403) notice("Your role in this organization does not allow that.");
-    else if (status === 404) notice("That is no longer there. Reload the page to see what is.");
-    else if (status === 429) notice("Too many requests at once. Wait a moment, then try again.");
-    else notice("The server could not do that. Try again; if it goes on, tell whoever runs this site.");
+    if (status === 403) notice("forbidden");
+    else if (status === 404) notice("missing");
+    else if (status === 429) notice("throttled");
+    else notice("broken");
   });
-  document.addEventListener("htmx:sendError", () => notice("The server cannot be reached. Check your connection."));
+  document.addEventListener("htmx:sendError", () => notice("offline"));
   document.addEventListener("htmx:afterSwap", (event) => {
     const first = event.detail.elt?.matches?.("[data-editing]") && $("textarea, input:not([type=hidden])", event.detail.elt);
     if (first) first.focus();
