@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Protocol
@@ -10,8 +11,13 @@ from uuid import uuid4
 
 from django import template
 from django.conf import settings
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from accounts import formats
 
 register = template.Library()
 
@@ -85,10 +91,11 @@ def interval_bar(estimate: Estimate | None, own: bool = True) -> SafeString:
 
 
 def sentence_of(estimate: Estimate) -> str:
-    text = percent(estimate.value)
-    if estimate.low is not None and estimate.high is not None:
-        text += f", between {percent(estimate.low)} and {percent(estimate.high)}"
-    return f"{text}, n = {estimate.n:,}"
+    known = {"share": percent(estimate.value), "n": count(estimate.n)}
+    if estimate.low is None or estimate.high is None:
+        return _("%(share)s, n = %(n)s") % known
+    ends = {"low": percent(estimate.low), "high": percent(estimate.high)}
+    return _("%(share)s, between %(low)s and %(high)s, n = %(n)s") % {**known, **ends}
 
 
 @register.simple_tag
@@ -132,10 +139,10 @@ def percent(value: float | None) -> str:
     if value is None or _missing(value):
         return _DASH
     if 0 < value < 0.005:
-        return "<1%"
+        return f"<{formats.per_cent('1')}"
     if 0.995 < value < 1:
-        return ">99%"
-    return f"{100 * value:.0f}%"
+        return f">{formats.per_cent('99')}"
+    return formats.per_cent(f"{100 * value:.0f}")
 
 
 @register.filter
@@ -152,17 +159,16 @@ def money(value: Decimal | float | None) -> str:
     if value is None or _missing(value):
         return _DASH
     amount = Decimal(value)
-    if amount == 0:
-        return "$0.00"
-    if amount < Decimal("0.0001"):
-        return "<$0.0001"
-    return f"${amount:.4f}".removesuffix("00") if amount < Decimal("0.1") else f"${amount:,.2f}"
+    if 0 < amount < Decimal("0.0001"):
+        return f"<{formats.dollars(formats.number(Decimal('0.0001'), digits=4))}"
+    fine = 0 < amount < Decimal("0.1") and not f"{amount:.4f}".endswith("00")
+    return formats.dollars(formats.number(amount, digits=4 if fine else 2))
 
 
 @register.filter
 def count(value: int | None) -> str:
     """A whole number with thousands separated."""
-    return _DASH if value is None or _missing(value) else f"{int(value):,}"
+    return _DASH if value is None or _missing(value) else formats.number(int(value))
 
 
 @register.filter
@@ -171,13 +177,39 @@ def duration(seconds: float | None) -> str:
     if seconds is None or _missing(seconds):
         return _DASH
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return _("%(seconds)s s") % {"seconds": formats.number(seconds, digits=1)}
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return _("%(seconds)s s") % {"seconds": whole}
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return _("%(minutes)s min %(seconds)s s") % {"minutes": whole // 60, "seconds": whole % 60}
+    return _("%(hours)s h %(minutes)s min") % {"hours": formats.number(whole // 3600), "minutes": whole % 3600 // 60}
+
+
+@register.filter
+def at(value: datetime | None, style: str = "") -> str:
+    """A moment in the reader's own zone and language, as bare text; `style` is a key of `formats.STYLES`."""
+    return _DASH if value is None or _missing(value) else formats.moment(value, style=style)
+
+
+@register.simple_tag
+def moment(value: datetime | None, style: str = "") -> SafeString | str:
+    """The same for people and programs: an element that carries the moment itself."""
+    if value is None or _missing(value):
+        return _DASH
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), formats.moment(value, style=style))
+
+
+@register.simple_tag
+def ago(value: datetime | None) -> SafeString | str:
+    """How long ago, with the moment itself at hand; the plain moment once it is more than a week."""
+    if value is None or _missing(value):
+        return _DASH
+    passed = timezone.now() - value
+    if not timedelta(0) <= passed < timedelta(days=7):
+        return moment(value)
+    text = _("%(time)s ago") % {"time": timesince(value, depth=1)} if passed >= timedelta(minutes=1) else _("just now")
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.moment(value), text)
 
 
 @register.filter

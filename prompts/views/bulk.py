@@ -46,6 +46,10 @@ class Report:
     fatal: str = ""
     notices: tuple[str, ...] = ()
 
+    @property
+    def refused(self) -> int:
+        return len(self.errors) + self.errors_left_off
+
 
 COLUMNS = (
     Column(name="text", required=True, help="The question as people ask it."),

@@ -1,0 +1,75 @@
+"""Numbers and moments as the present reader writes them; CSV and the API, for machines, never pass through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import get_language, pgettext, pgettext_lazy
+
+from accounts.models import NumberFormat
+
+_NARROW_SPACE = "\u202f"
+_SEPARATORS = {
+    NumberFormat.COMMA_POINT: (",", "."),
+    NumberFormat.POINT_COMMA: (".", ","),
+    NumberFormat.SPACE_COMMA: (_NARROW_SPACE, ","),
+    NumberFormat.APOSTROPHE_POINT: ("\u2019", "."),
+}
+_BY_LANGUAGE = {"de": NumberFormat.POINT_COMMA}
+# How much of a moment is said; translators put the parts in their order (Django's date letters).
+STYLES: dict[str, str | Promise] = {
+    "": pgettext_lazy("date format", "j M Y, H:i"),
+    "short": pgettext_lazy("date format", "j M, H:i"),
+    "long": pgettext_lazy("date format", "j F Y, H:i"),
+    "day": pgettext_lazy("date format", "j M Y"),
+    "clock": pgettext_lazy("date format", "H:i"),
+    "seconds": pgettext_lazy("date format", "j M Y, H:i:s"),
+}
+
+_chosen: ContextVar[str] = ContextVar("number_format", default="")
+
+
+@contextmanager
+def number_format(chosen: str) -> Iterator[None]:
+    """Numbers are written so inside; the language's own way where `chosen` is empty or unknown."""
+    token = _chosen.set(chosen)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def separators() -> tuple[str, str]:
+    """What stands between thousands, and before decimals."""
+    chosen = _chosen.get()
+    if chosen in NumberFormat.values:
+        return _SEPARATORS[NumberFormat(chosen)]
+    language = (get_language() or "").split("-")[0]
+    return _SEPARATORS[_BY_LANGUAGE.get(language, NumberFormat.COMMA_POINT)]
+
+
+def number(value: Decimal | float, *, digits: int = 0) -> str:
+    """With `digits` decimals, thousands separated."""
+    thousands, point = separators()
+    return f"{value:,.{digits}f}".translate({ord(","): thousands, ord("."): point})
+
+
+def per_cent(written: str) -> str:
+    """`42%`, or `42 %` where the language says so; takes the number as it is written."""
+    return pgettext("a share", "%(number)s%%") % {"number": written}
+
+
+def dollars(written: str) -> str:
+    return pgettext("US dollars", "$%(amount)s") % {"amount": written}
+
+
+def moment(value: datetime, *, style: str = "") -> str:
+    """A moment in the reader's zone and language, by a key of `STYLES`."""
+    return date_format(timezone.localtime(value), str(STYLES[style]))
