@@ -1,5 +1,7 @@
 """The house of the tests: services, network walls, the provider simulator and the cast."""
 
+import gc
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,19 @@ pytest_plugins = ["tests.cast"]
 # A busy machine is slow, not wrong.
 property_tests.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 property_tests.load_profile("suite")
+
+
+# The simulator's loop runs in a thread of its own. Whichever thread collects garbage closes the abandoned streams of
+# every loop, while their own loop may be closing them too; so nothing is collected but between tests, and here.
+gc.disable()
+_FULL_EVERY = 100
+_tests_run = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _collect_garbage() -> Iterator[None]:
+    yield
+    gc.collect(1 if next(_tests_run) % _FULL_EVERY else 2)
 
 
 @pytest.fixture(autouse=True)
