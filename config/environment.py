@@ -1,5 +1,6 @@
 """Variables of the environment as values: empty means unset; what is malformed is one line and quotes no secret."""
 
+import ipaddress
 import json
 import logging
 import os
@@ -82,3 +83,29 @@ def _is_server(entry: object) -> bool:
         and {"name", "base_url", "model"} <= entry.keys()
         and all(isinstance(value, str) for value in entry.values())
     )
+
+
+def ports(name: str, *, default: str) -> frozenset[int]:
+    given = [part.strip() for part in text(name, default=default).split(",") if part.strip()]
+    if not all(part.isascii() and part.isdecimal() and 0 < int(part) < 65_536 for part in given):
+        raise ImproperlyConfigured(f"{name} must be port numbers, by comma")
+    return frozenset(map(int, given))
+
+
+def loopback_sites(name: str) -> dict[str, str]:
+    """`site.example=127.0.0.1:8500` or `127.0.0.1:8500`, by comma: from host and port to where it is served."""
+    sites = {}
+    for entry in names(name):
+        site, _, target = entry.rpartition("=")
+        address, _, port = target.rpartition(":")
+        if not (_is_loopback(address) and port.isdecimal()):
+            raise ImproperlyConfigured(f"{name} must be loopback sites by comma, as in site.example=127.0.0.1:8500")
+        sites[(site if ":" in site else f"{site}:80").lower() if site else target] = target
+    return sites
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -182,7 +182,9 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
 
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+_MAILER = "anymail.backends.postmark.EmailBackend" if env.text("POSTMARK_SERVER_TOKEN") else ""
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", default=_MAILER or "django.core.mail.backends.console.EmailBackend")
+EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Prompter <prompter@localhost>")
 ANYMAIL = {"POSTMARK_SERVER_TOKEN": env.text("POSTMARK_SERVER_TOKEN")}
 
@@ -278,6 +280,10 @@ MONTHLY_ANSWERS = env.integer("MONTHLY_ANSWERS", default=0)
 SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=90, least=1)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
+
+# What is fetched from addresses that people type: these ports, and of this machine nothing but the sites named here.
+OUTBOUND_PORTS = env.ports("OUTBOUND_PORTS", default="80,443")
+OUTBOUND_ALLOW_PRIVATE = env.loopback_sites("OUTBOUND_ALLOW_PRIVATE")
 
 # The web server's processes and the threads of each.
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", default=min(4, os.cpu_count() or 1), least=1)
