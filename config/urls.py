@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.theme import choose_theme
 from config import health
 
 urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("operators/", admin.site.urls),
+    path("accounts/theme/", choose_theme, name="account-theme"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("config.api")),
     path("", include("orgs.urls")),

@@ -1,33 +1,43 @@
-// Loaded before the page is drawn, so that it never flashes in the wrong theme.
+// Loaded before the page is drawn, so that it never flashes in the wrong theme. The style sheet follows the system by
+// itself; a choice is a class on the root. A signed-in user's choice comes with the page and is kept on the server.
 (() => {
   const root = document.documentElement;
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = () => {
+  const account = root.dataset.accountTheme;
+  const remembered = () => {
     try {
       return localStorage.getItem("theme") || "system";
     } catch {
       return "system";
     }
   };
-  const show = () => {
-    const theme = chosen();
-    root.classList.toggle("dark", theme === "dark" || (theme === "system" && system.matches));
-    for (const button of document.querySelectorAll("[data-theme]"))
+  const remember = (theme) => {
+    try {
+      localStorage.setItem("theme", theme);
+    } catch {
+      // The choice holds for this page.
+    }
+  };
+  const show = (theme) => {
+    root.classList.toggle("dark", theme === "dark");
+    root.classList.toggle("light", theme === "light");
+    for (const button of document.querySelectorAll("button[data-theme]"))
       button.setAttribute("aria-pressed", String(button.dataset.theme === theme));
   };
+  let theme = account || remembered();
+  if (account) remember(account); // the sign-in page looks the same tomorrow
   root.classList.add("js");
-  show();
-  system.addEventListener("change", show);
-  document.addEventListener("DOMContentLoaded", show);
+  if (!root.hasAttribute("data-theme-fixed")) show(theme);
+  document.addEventListener("DOMContentLoaded", () => root.hasAttribute("data-theme-fixed") || show(theme));
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-theme]");
+    const button = event.target.closest("button[data-theme]");
     if (!button) return;
-    try {
-      localStorage.setItem("theme", button.dataset.theme);
-    } catch {
-      root.classList.toggle("dark", button.dataset.theme === "dark");
-      return;
-    }
-    show();
+    theme = button.dataset.theme;
+    remember(theme);
+    show(theme);
+    if (!button.form) return;
+    event.preventDefault();
+    const body = new FormData(button.form);
+    body.set("theme", theme);
+    fetch(button.form.action, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }).catch(() => {});
   });
 })();

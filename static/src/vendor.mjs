@@ -8,12 +8,18 @@ const modules = join(root, "node_modules");
 const vendor = join(root, "static", "vendor");
 
 const icons = [
-  "archive", "archive-restore", "arrow-left", "arrow-right", "arrow-up-right", "building-2", "check", "chevron-left",
-  "chevron-right", "chevrons-up-down", "circle-alert", "circle-check", "circle-dashed", "circle-slash", "circle-x",
-  "clipboard-paste", "clock", "command", "cpu", "ellipsis", "eye-off", "file-up", "filter", "flask-conical", "folder",
-  "folder-plus", "gauge", "globe", "info", "key-round", "keyboard", "layout-grid", "link", "list", "loader", "log-out",
-  "menu", "message-square-text", "monitor", "moon", "pencil", "play", "plus", "radar", "rotate-ccw", "scan-search",
-  "search", "settings-2", "square", "sun", "tag", "tags", "trash-2", "triangle-alert", "upload", "user-round", "x",
+  "activity", "archive", "archive-restore", "arrow-left", "arrow-right", "arrow-right-left", "arrow-up",
+  "arrow-up-right", "at-sign", "badge-check", "ban", "bell", "book", "building", "building-2", "calendar",
+  "chart-line", "check", "chevron-down", "chevron-left", "chevron-right", "chevrons-up-down", "circle-alert",
+  "circle-check", "circle-dashed", "circle-help", "circle-slash", "circle-x", "clipboard-paste", "clock", "code",
+  "command", "copy", "corner-down-left", "cpu", "credit-card", "download", "ellipsis", "external-link", "eye",
+  "eye-off", "file-text", "file-up", "filter", "fingerprint", "flag", "flask-conical", "folder", "folder-plus",
+  "gauge", "globe", "heart-pulse", "history", "image", "info", "key-round", "keyboard", "languages", "laptop",
+  "layout-grid", "life-buoy", "link", "list", "loader", "lock", "log-in", "log-out", "mail", "menu",
+  "message-square-text", "minus", "monitor", "moon", "palette", "panel-right", "pencil", "play", "plus", "radar",
+  "refresh-cw", "rotate-ccw", "save", "scan-search", "scroll-text", "search", "send", "server", "settings-2",
+  "shield", "shield-check", "smartphone", "square", "star", "sun", "table", "tag", "tags", "target", "toggle-left",
+  "trash-2", "triangle-alert", "upload", "user-cog", "user-minus", "user-plus", "user-round", "user-x", "users", "x",
 ];
 
 rmSync(vendor, { recursive: true, force: true });
@@ -34,6 +40,19 @@ mkdirSync(join(vendor, "basecoat"), { recursive: true });
 cpSync(join(modules, "basecoat-css", "LICENSE.md"), join(vendor, "basecoat", "LICENSE.md"));
 mkdirSync(join(vendor, "tailwindcss"), { recursive: true });
 cpSync(join(modules, "tailwindcss", "LICENSE"), join(vendor, "tailwindcss", "LICENSE"));
+
+// Of Basecoat's style only the pieces that pages use: the whole of it doubles the style sheet.
+const pieces = [
+  "Button", "Textarea", "Input", "Native Select", "Badge", "Breadcrumb", "Checkbox", "Radio", "Field", "Empty", "Kbd",
+  "Label", "Table",
+];
+const nova = readFileSync(join(modules, "basecoat-css", "dist", "styles", "nova.css"), "utf8");
+const parts = nova.split(/^ {2}\/\* ([A-Z][A-Za-z ]*) \*\/$/m);
+const chosen = pieces.map((name) => parts[parts.indexOf(name) + 1].replace(/\n}\s*(?:\/\*[^]*)?$/, "\n"));
+writeFileSync(
+  join(root, "static", "src", "nova.css"),
+  `/* From basecoat-css (MIT, see static/vendor/basecoat). Written by \`npm run vendor\`. */\n@layer components {${chosen.join("")}}\n`,
+);
 
 const version = (name) => JSON.parse(readFileSync(join(modules, name, "package.json"), "utf8")).version;
 const names = ["htmx.org", "lucide-static", "@fontsource-variable/inter", "basecoat-css", "tailwindcss"];
