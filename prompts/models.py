@@ -11,18 +11,32 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from orgs.scoping import OrgForeignKey, OrgModel
 from prompts.csv_import import MAX_TEXT
 
 
 class Project(OrgModel):
+    """`setup_step` is where its guided setup goes on, empty once that is over; `icon_digest` names `ProjectIcon`."""
+
+    class SetupStep(models.TextChoices):
+        BRAND = "brand", _("Brand")
+        COMPETITORS = "competitors", _("Competitors")
+        PROMPTS = "prompts", _("Prompts")
+        ENGINES = "engines", _("Engines")
+        SCAN = "scan", _("First scan")
+
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60)
     country = models.CharField(max_length=2, blank=True, help_text="Default country of new prompts, as in DE.")
     language = models.CharField(max_length=20, blank=True, help_text="Default language of new prompts, as in de.")
     engines = ArrayField(models.CharField(max_length=120), default=list, blank=True)
     samples = models.PositiveSmallIntegerField(default=1)
+    website = models.CharField(max_length=253, blank=True)
+    description = models.CharField(max_length=600, blank=True, help_text="What the company offers, and to whom.")
+    setup_step = models.CharField(max_length=12, choices=SetupStep.choices, blank=True)
+    icon_digest = models.CharField(max_length=16, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True)
 
@@ -35,6 +49,19 @@ class Project(OrgModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProjectIcon(OrgModel):
+    """The brand's own icon, drawn anew by us as a small PNG: a table of its own, as few pages need it."""
+
+    project = OrgForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    png = models.BinaryField(editable=False)
+
+    class Meta(OrgModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["project"], name="prompts_projecticon_one")]
+
+    def __str__(self) -> str:
+        return f"Icon of project {self.project_id}"
 
 
 class Brand(OrgModel):
@@ -105,6 +132,64 @@ class ProviderKey(OrgModel):
 
     def __str__(self) -> str:
         return f"{self.provider} \u2026{self.hint}"
+
+
+class Suggestion(OrgModel):
+    """What was offered to somebody who sets a project up: what its site says, competitors, or prompts. Looked up or
+    asked for once, by a worker; `result` is a list of plain values, cleaned, that nobody has agreed to yet."""
+
+    class Kind(models.TextChoices):
+        SITE = "site", _("Site")
+        COMPETITORS = "competitors", _("Competitors")
+        PROMPTS = "prompts", _("Prompts")
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Asking")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
+    OPEN = (Status.QUEUED, Status.RUNNING)
+
+    project = OrgForeignKey(Project, on_delete=models.CASCADE, related_name="suggestions")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
+    engine = models.CharField(max_length=120, blank=True, help_text="Empty where no engine is asked.")
+    simulated = models.BooleanField(default=False)
+    lease_token = models.UUIDField(null=True, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    result = models.JSONField(default=list, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "kind"],
+                condition=Q(status__in=["queued", "running"]),
+                name="prompts_suggestion_one_open",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="running", lease_token__isnull=False, lease_until__isnull=False)
+                | (~Q(status="running") & Q(lease_token=None, lease_until=None)),
+                name="prompts_suggestion_lease_iff_running",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "kind", "-id"], name="prompts_suggestion_latest"),
+            models.Index(
+                fields=["created_at"], condition=Q(status__in=["queued", "running"]), name="prompts_suggestion_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for project {self.project_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN
 
 
 class LlmCall(OrgModel):
