@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.dispatch import Signal
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts.presence import origin
 
@@ -17,21 +20,39 @@ if TYPE_CHECKING:
 
 event_committed = Signal()  # sent with event_id, org_id and name, after the commit
 
-_DECLARED: dict[str, str] = {}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What an event means. `meaning` names the kind in lists; `sentence` tells one: `{actor}`, `{target}`, and what
+    `before`, `after` and `data` hold by name, as in `{before.role}`. `concerns` is the topic its person is notified
+    under (the `user` in `data`, or the target where that is a user), `topic` the one everybody else is."""
+
+    meaning: str | Promise
+    sentence: str | Promise = ""
+    topic: str = ""
+    concerns: str = ""
+
+    @property
+    def notifies(self) -> bool:
+        return bool(self.topic or self.concerns)
+
+
+_DECLARED: dict[str, Declared] = {}
 
 
 class UndeclaredEvent(LookupError):
     """An event name that no app declared."""
 
 
-def declare(events: Mapping[str, str] | None = None, /, **names: str) -> None:
-    """Declare events by name, or by keyword: `scan_finished="A scan ended"` declares `scan.finished`."""
-    _DECLARED.update(events or {})
-    for name, meaning in names.items():
-        _DECLARED[name.replace("_", ".", 1)] = meaning
+def declare(events: Mapping[str, str | Promise | Declared] | None = None, /, **names: str | Promise | Declared) -> None:
+    """Declare events by name, or by keyword: `scan_finished=_("A scan ended")` declares `scan.finished`. A text is the
+    meaning alone: the event is recorded, and nobody is notified."""
+    by_keyword = {name.replace("_", ".", 1): declared for name, declared in names.items()}
+    for name, declared in {**(events or {}), **by_keyword}.items():
+        _DECLARED[name] = declared if isinstance(declared, Declared) else Declared(meaning=declared)
 
 
-def declared() -> dict[str, str]:
+def declared() -> dict[str, Declared]:
     return dict(_DECLARED)
 
 
@@ -73,7 +94,90 @@ def emit(
 
 
 declare(
-    org_created="An organization was created",
-    org_renamed="An organization was renamed",
-    membership_added="Somebody joined the organization",
+    {
+        "org.created": Declared(
+            meaning=_("An organization was created"), sentence=_("{actor} created the organization {target}")
+        ),
+        "org.renamed": Declared(
+            meaning=_("An organization was renamed"),
+            sentence=_("{actor} renamed the organization from {before.name} to {after.name}"),
+        ),
+        "org.logo_changed": Declared(
+            meaning=_("The organization's logo was changed"), sentence=_("{actor} changed the organization's logo")
+        ),
+        "org.deletion_asked": Declared(
+            meaning=_("The organization is to be deleted"),
+            sentence=_("{actor} asked for the organization to be deleted"),
+            topic="organization",
+        ),
+        "org.deletion_cancelled": Declared(
+            meaning=_("The organization's deletion was cancelled"),
+            sentence=_("{actor} cancelled the organization's deletion"),
+            topic="organization",
+        ),
+        "org.deleted": Declared(
+            meaning=_("The organization was deleted"), sentence=_("The organization {target} was deleted")
+        ),
+        "ownership.transferred": Declared(
+            meaning=_("The organization has a new owner"),
+            sentence=_("{actor} made {target} the organization's owner"),
+            topic="organization",
+            concerns="access",
+        ),
+        "membership.added": Declared(
+            meaning=_("Somebody joined the organization"),
+            sentence=_("{target} joined the organization as {after.role}"),
+            topic="members",
+            concerns="access",
+        ),
+        "membership.role_changed": Declared(
+            meaning=_("A member's role was changed"),
+            sentence=_("{actor} changed the role of {target} from {before.role} to {after.role}"),
+            topic="members",
+            concerns="access",
+        ),
+        "membership.removed": Declared(
+            meaning=_("A member was removed"),
+            sentence=_("{actor} removed {target} from the organization"),
+            topic="members",
+            concerns="access",
+        ),
+        "membership.left": Declared(
+            meaning=_("A member left the organization"),
+            sentence=_("{target} left the organization"),
+            topic="members",
+        ),
+        "invitation.sent": Declared(
+            meaning=_("Somebody was invited"), sentence=_("{actor} invited {target} as {after.role}")
+        ),
+        "invitation.resent": Declared(
+            meaning=_("An invitation was sent again"), sentence=_("{actor} sent the invitation of {target} again")
+        ),
+        "invitation.revoked": Declared(
+            meaning=_("An invitation was revoked"), sentence=_("{actor} revoked the invitation of {target}")
+        ),
+        "invitation.accepted": Declared(
+            meaning=_("An invitation was accepted"),
+            sentence=_("{actor} accepted the invitation of {target}"),
+            topic="members",
+        ),
+        "impersonation.started": Declared(
+            meaning=_("An operator began to act as a member"),
+            sentence=_("{actor} began to act as {target}"),
+            topic="organization",
+            concerns="access",
+        ),
+        "impersonation.ended": Declared(
+            meaning=_("An operator stopped acting as a member"), sentence=_("{actor} stopped acting as {target}")
+        ),
+        "audit.exported": Declared(
+            meaning=_("The audit log was exported"), sentence=_("{actor} exported the audit log")
+        ),
+        "admin.changed": Declared(
+            meaning=_("An operator changed something"), sentence=_("{actor} changed {target} as an operator")
+        ),
+        "admin.deleted": Declared(
+            meaning=_("An operator deleted something"), sentence=_("{actor} deleted {target} as an operator")
+        ),
+    }
 )
