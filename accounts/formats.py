@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.utils import timezone
@@ -29,6 +29,8 @@ STYLES: dict[str, str | Promise] = {
     "short": pgettext_lazy("date format", "j M, H:i"),
     "long": pgettext_lazy("date format", "j F Y, H:i"),
     "day": pgettext_lazy("date format", "j M Y"),
+    "short_day": pgettext_lazy("date format", "j M"),
+    "long_day": pgettext_lazy("date format", "j F Y"),
     "clock": pgettext_lazy("date format", "H:i"),
     "seconds": pgettext_lazy("date format", "j M Y, H:i:s"),
 }
@@ -68,6 +70,10 @@ def per_cent(written: str) -> str:
 
 def dollars(written: str) -> str:
     return pgettext("US dollars", "$%(amount)s") % {"amount": written}
+
+
+def day(value: date, *, style: str = "day") -> str:
+    return date_format(value, str(STYLES[style]))
 
 
 def moment(value: datetime, *, style: str = "") -> str:

@@ -12,8 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from accounts import formats
 from billing.models import Usage
 
 ANSWERS = "answers"
@@ -110,10 +112,14 @@ def _new(org_id: int, metric: str, month: date) -> Usage:
 def _exceeded(now: Level, *, metric: str, wanted: int) -> QuotaExceeded:
     allowed, left = now.allowed or 0, now.left or 0
     following = (now.month.replace(day=28) + timedelta(days=7)).replace(day=1)
-    message = (
-        f"This needs {wanted:,} {metric}, but {left:,} of this month's {allowed:,} are left."
-        f" The allowance starts anew on {date_format(following, 'j F Y')}."
+    needs = ngettext(
+        "This needs %(wanted)s answer, but %(left)s of this month's %(allowed)s are left.",
+        "This needs %(wanted)s answers, but %(left)s of this month's %(allowed)s are left.",
+        wanted,
     )
+    numbers = {name: formats.number(n) for name, n in (("wanted", wanted), ("left", left), ("allowed", allowed))}
+    anew = _("The allowance starts anew on %(day)s.") % {"day": formats.day(following, style="long_day")}
+    message = f"{needs % numbers} {anew}"
     return QuotaExceeded(message, metric=metric, wanted=wanted, allowed=allowed, left=left)
 
 

@@ -7,14 +7,15 @@ from math import ceil
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 
 _DETAILS = {
-    400: "The request is malformed.",
-    402: "This goes beyond the organization's allowance.",
-    403: "You may not do this.",
-    404: "There is nothing here.",
-    429: "Too many requests. Wait a moment and try again.",
-    500: "Something broke on our side.",
+    400: _("The request is malformed."),
+    402: _("This goes beyond the organization's allowance."),
+    403: _("You may not do this."),
+    404: _("There is nothing here."),
+    429: _("Too many requests. Wait a moment and try again."),
+    500: _("Something broke on our side."),
 }
 
 

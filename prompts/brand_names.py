@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import idna
 from django.dispatch import Signal
+from django.utils.translation import gettext as _
 
 MAX_NAME = 100
 MAX_ALIASES = 30
@@ -41,14 +42,19 @@ class BrandError(ValueError):
 def clean_name(value: str) -> str:
     """The name as it is stored: one line, single spaces, with a letter or digit in it."""
     if "\0" in value:
-        raise BrandError("The name contains a NUL character.")
+        raise BrandError(_("The name contains a NUL character."))
     name = " ".join(_CONTROLS.sub(" ", _HIDDEN.sub("", value)).split())
     if not name:
-        raise BrandError("The name is empty.")
+        raise BrandError(_("The name is empty."))
     if not any(character.isalnum() for character in name):
-        raise BrandError(f"\u201c{name[:40]}\u201d has no letter or digit in it, so it cannot be found in an answer.")
+        raise BrandError(
+            _("“%(name)s” has no letter or digit in it, so it cannot be found in an answer.") % {"name": name[:40]}
+        )
     if len(name) > MAX_NAME:
-        raise BrandError(f"The name has {len(name)} characters; at most {MAX_NAME} are allowed.")
+        raise BrandError(
+            _("The name has %(number)s characters; at most %(most)s are allowed.")
+            % {"number": len(name), "most": MAX_NAME}
+        )
     for verdict in _verdicts(name):
         if verdict.problem:
             raise BrandError(f"\u201c{name[:40]}\u201d: {verdict.problem}")
@@ -79,14 +85,16 @@ def clean_names(lines: str, *, besides: str = "") -> list[str]:
             if name.casefold() != besides.casefold():
                 kept.setdefault(name.casefold(), name)
     if len(kept) > MAX_ALIASES:
-        raise BrandError(f"{len(kept)} aliases; at most {MAX_ALIASES} are allowed.")
+        raise BrandError(
+            _("%(number)s aliases; at most %(most)s are allowed.") % {"number": len(kept), "most": MAX_ALIASES}
+        )
     return list(kept.values())
 
 
 def clean_domain(value: str) -> str:
     """The host of a domain or URL: lower case, without `www.`, in its ASCII form."""
     value = value.strip()
-    wrong = BrandError(f"\u201c{value[:60]}\u201d is not a domain. Write it as example.com.")
+    wrong = BrandError(_("“%(value)s” is not a domain. Write it as example.com.") % {"value": value[:60]})
     try:
         host = urlsplit(value if "//" in value else f"//{value}").hostname or ""
         host = idna.encode(host.rstrip("."), uts46=True).decode("ascii").lower()
@@ -102,10 +110,12 @@ def clean_domain(value: str) -> str:
 def clean_domains(lines: str) -> list[str]:
     """Domains, one a line or separated by commas or blanks; repetitions are dropped."""
     if "\0" in lines:
-        raise BrandError("A domain contains a NUL character.")
+        raise BrandError(_("A domain contains a NUL character."))
     found = list(dict.fromkeys(clean_domain(part) for part in re.split(r"[\s,;]+", lines) if part))
     if len(found) > MAX_DOMAINS:
-        raise BrandError(f"{len(found)} domains; at most {MAX_DOMAINS} are allowed.")
+        raise BrandError(
+            _("%(number)s domains; at most %(most)s are allowed.") % {"number": len(found), "most": MAX_DOMAINS}
+        )
     return found
 
 

@@ -11,7 +11,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
+from accounts import formats
 from orgs import crypto
 from orgs.events import emit
 from prompts.llm import catalog
@@ -49,7 +51,9 @@ class UnreadableKey(RuntimeError):
     """The organization's stored key cannot be decrypted any more. `message` is for people."""
 
     def __init__(self, provider: Provider) -> None:
-        self.message = f"The stored {provider.label} key can no longer be read. Enter it again under provider keys."
+        self.message = _("The stored %(provider)s key can no longer be read. Enter it again under provider keys.") % {
+            "provider": provider.label
+        }
         super().__init__(self.message)
 
 
@@ -118,12 +122,12 @@ def cleaned(api_key: str) -> str:
     """A pasted key without the white space around it. Raises `RefusedKey`."""
     api_key = api_key.strip()
     if not api_key:
-        raise RefusedKey("Paste the key: it is empty.")
+        raise RefusedKey(_("Paste the key: it is empty."))
     if len(api_key) > MAX_KEY:
-        raise RefusedKey(f"This is too long for a key: at most {MAX_KEY} characters.")
+        raise RefusedKey(_("This is too long for a key: at most %(most)s characters.") % {"most": MAX_KEY})
     # A key travels in an HTTP header: anything but visible ASCII was pasted along with it.
     if not all("!" <= character <= "~" for character in api_key):
-        raise RefusedKey("The key has spaces, line breaks or other characters in it that no key has. Copy it again.")
+        raise RefusedKey(_("The key has spaces, line breaks or other characters in it that no key has. Copy it again."))
     return api_key
 
 
@@ -137,14 +141,19 @@ def unavailable_because(engine: Engine, credential: Credential | None) -> str:
     """Why an engine cannot be asked with this credential, or an empty string."""
     label = engine.provider.label
     if credential is None:
-        return f"No {label} key is set. Add one under provider keys, or ask the operator of this installation."
+        return _(
+            "No %(provider)s key is set. Add one under provider keys, or ask the operator of this installation."
+        ) % {"provider": label}
     return ""
 
 
 def notice(engine: Engine) -> str:
     """What to know before choosing an engine that can be asked: the provider decides, not our calendar."""
     if engine.retires and engine.retired(timezone.now().date()):
-        return f"{engine.provider.label} announced the end of this model for {engine.retires:%d %B %Y}; calls may fail."
+        return _("%(provider)s announced the end of this model for %(day)s; calls may fail.") % {
+            "provider": engine.provider.label,
+            "day": formats.day(engine.retires, style="long_day"),
+        }
     return ""
 
 
@@ -221,7 +230,7 @@ def _of_server(name: str) -> Credential | None:
 def _own_provider(provider: Provider | str) -> Provider:
     provider = Provider(provider)
     if provider not in OWN_KEY_PROVIDERS:
-        raise RefusedKey("Only the operator of this installation sets up compatible servers.")
+        raise RefusedKey(_("Only the operator of this installation sets up compatible servers."))
     return provider
 
 

@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+
+from accounts import formats
 from prompts.prompt_text import (
     MAX_TEXT,
     PromptTextError,
@@ -37,7 +40,6 @@ MAX_ROWS = 10_000
 MAX_BYTES = 20_000_000
 COLUMNS = ("text", "tags", "country", "language", "branded")
 
-_EXPECTED = f"Expected columns: {', '.join(COLUMNS)}; only “text” is required."
 _SYNONYMS = {
     **{column: column for column in COLUMNS},
     **dict.fromkeys(("prompt", "prompts", "question", "query", "prompt text", "prompt_text"), "text"),
@@ -144,7 +146,7 @@ def parse_paste(text: str, *, country: str = "", language: str = "") -> ParsedPr
         else:
             collector.add(PromptRow(line=number, text=prompt, country=country, language=language))
     if not lines:
-        collector.refuse(0, "Nothing was pasted. Put one prompt on each line.")
+        collector.refuse(0, _("Nothing was pasted. Put one prompt on each line."))
     return collector.parsed
 
 
@@ -158,11 +160,18 @@ def csv_safe(cell: object) -> object:
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
+def _expected() -> str:
+    return _("Expected columns: %(columns)s; only “text” is required.") % {"columns": ", ".join(COLUMNS)}
+
+
 def _decode(data: bytes) -> tuple[str, list[str]]:
     if len(data) > MAX_BYTES:
-        raise _WholeFile(f"The file has {len(data) / 1e6:.0f} MB; at most {MAX_BYTES // 1_000_000} MB can be imported.")
+        raise _WholeFile(
+            _("The file has %(number)s MB; at most %(most)s MB can be imported.")
+            % {"number": formats.number(len(data) / 1e6), "most": MAX_BYTES // 1_000_000}
+        )
     if data[:4] == b"PK\x03\x04" or data[:4] == b"\xd0\xcf\x11\xe0":
-        raise _WholeFile("This is a spreadsheet workbook, not CSV. Save it as “CSV UTF-8” and import that file.")
+        raise _WholeFile(_("This is a spreadsheet workbook, not CSV. Save it as “CSV UTF-8” and import that file."))
     try:
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
             return data.decode("utf-16"), []
@@ -172,15 +181,17 @@ def _decode(data: bytes) -> tuple[str, list[str]]:
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
-        raise _WholeFile("The file's encoding could not be read. Save it as “CSV UTF-8” and try again.") from None
-    return text, ["The file is not UTF-8; it was read as Windows-1252 (Latin-1). Check accents, or save it as UTF-8."]
+        raise _WholeFile(_("The file's encoding could not be read. Save it as “CSV UTF-8” and try again.")) from None
+    return text, [
+        _("The file is not UTF-8; it was read as Windows-1252 (Latin-1). Check accents, or save it as UTF-8.")
+    ]
 
 
 def _read(text: str, collector: _Collector, *, defaults: dict[str, str]) -> None:
     records = _records(text, delimiter=_delimiter(text))
     header = next((record for record in records if not isinstance(record[1], str)), None)
     if header is None:
-        raise _WholeFile(f"The file is empty. {_EXPECTED}")
+        raise _WholeFile(_("The file is empty. %(expected)s") % {"expected": _expected()})
     columns = _columns(header, collector)
     taken = 0
     for line, cells in records:
@@ -197,7 +208,7 @@ def _read(text: str, collector: _Collector, *, defaults: dict[str, str]) -> None
     if taken > MAX_ROWS:
         raise _WholeFile(_too_many(taken))
     if not taken:
-        raise _WholeFile("The file has a header but no rows.", line=header[0])
+        raise _WholeFile(_("The file has a header but no rows."), line=header[0])
 
 
 def _delimiter(text: str) -> str:
@@ -230,10 +241,10 @@ def _records(text: str, *, delimiter: str) -> Iterator[tuple[int, list[str] | st
 
 def _broken_record(problem: str) -> str:
     if "unexpected end" in problem:
-        return "A quotation mark is opened here and never closed; the rest of the file was not read."
+        return _("A quotation mark is opened here and never closed; the rest of the file was not read.")
     if "field larger" in problem:
-        return "A cell is far too long; is a closing quotation mark missing?"
-    return 'The quotation marks do not match. Inside a quoted cell write "" for each quotation mark.'
+        return _("A cell is far too long; is a closing quotation mark missing?")
+    return _('The quotation marks do not match. Inside a quoted cell write "" for each quotation mark.')
 
 
 def _columns(header: tuple[int, list[str] | str], collector: _Collector) -> list[str]:
@@ -244,20 +255,28 @@ def _columns(header: tuple[int, list[str] | str], collector: _Collector) -> list
     columns = [_SYNONYMS.get(name, "") for name in names]
     if "text" not in columns:
         found = ", ".join(name[:30] or "(blank)" for name in names[:8])
-        raise _WholeFile(f"The first line has no column “text”. {_EXPECTED} Found: {found}.", line=line)
+        raise _WholeFile(
+            _("The first line has no column “text”. %(expected)s Found: %(found)s.")
+            % {"expected": _expected(), "found": found},
+            line=line,
+        )
     for column in COLUMNS:
         if columns.count(column) > 1:
-            raise _WholeFile(f"Two columns both mean “{column}”. {_EXPECTED}", line=line)
+            raise _WholeFile(
+                _("Two columns both mean “%(column)s”. %(expected)s") % {"column": column, "expected": _expected()},
+                line=line,
+            )
     ignored = [name[:40] for name, column in zip(names, columns, strict=True) if name and not column]
     if ignored:
-        collector.parsed.notices.append(f"Ignored columns: {', '.join(ignored[:10])}.")
+        collector.parsed.notices.append(_("Ignored columns: %(columns)s.") % {"columns": ", ".join(ignored[:10])})
     return columns
 
 
 def _row(line: int, cells: list[str], *, columns: list[str], defaults: dict[str, str]) -> PromptRow:
     if any(cell.strip() for cell in cells[len(columns) :]):
         raise PromptTextError(
-            f"{len(cells)} cells where the header has {len(columns)}. Put a text that contains the separator in quotes."
+            _("%(found)s cells where the header has %(expected)s. Put a text that contains the separator in quotes.")
+            % {"found": len(cells), "expected": len(columns)}
         )
     values = {name: _cell(cell, name=name) for name, cell in zip(columns, cells, strict=False) if name}
     return PromptRow(
@@ -276,8 +295,11 @@ def _cell(cell: str, *, name: str) -> str:
     stripped = cell.strip()
     if stripped[:1] in ("=", "@"):
         raise PromptTextError(
-            f"The cell “{name}” is a spreadsheet formula ({stripped[:30]}). Paste it as a value, "
-            "or put an apostrophe in front to keep it as text."
+            _(
+                "The cell “%(column)s” is a spreadsheet formula (%(formula)s). Paste it as a value, or put an "
+                "apostrophe in front to keep it as text."
+            )
+            % {"column": name, "formula": stripped[:30]}
         )
     return _ESCAPED.sub("", stripped)
 
@@ -288,8 +310,11 @@ def _branded(value: str) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise PromptTextError(f"“{value.strip()[:40]}” in “branded” is neither yes nor no.")
+    raise PromptTextError(_("“%(value)s” in “branded” is neither yes nor no.") % {"value": value.strip()[:40]})
 
 
 def _too_many(count: int) -> str:
-    return f"{count:,} rows; at most {MAX_ROWS:,} can be imported at once. Split the file."
+    return _("%(count)s rows; at most %(most)s can be imported at once. Split the file.") % {
+        "count": formats.number(count),
+        "most": formats.number(MAX_ROWS),
+    }

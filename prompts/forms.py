@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django import forms
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 
+from accounts import formats
 from orgs.naming import UnfitName, clean_title
 from prompts import brand_names, library
 from prompts.credentials import MAX_KEY, OWN_KEY_PROVIDERS, RefusedKey, cleaned
@@ -22,6 +28,7 @@ from prompts.prompt_text import (
 )
 
 T = TypeVar("T")
+_number = lazy(formats.number, str)
 
 MAX_UPLOAD = 5 * 1024 * 1024
 MAX_PASTE = 2_000_000
@@ -46,31 +53,34 @@ class TextField(forms.CharField):
         return _checked(self.cleaner, super().clean(value) or "")
 
 
-def _country(help_text: str = "Two letters, as in DE.") -> forms.Field:
-    return TextField(cleaner=clean_country, required=False, max_length=20, label="Country", help_text=help_text)
+def _country(help_text: str = _lazy("Two letters, as in DE.")) -> forms.Field:
+    return TextField(cleaner=clean_country, required=False, max_length=20, label=_("Country"), help_text=help_text)
 
 
-def _language(help_text: str = "As in de or pt-BR.") -> forms.Field:
-    return TextField(cleaner=clean_language, required=False, max_length=40, label="Language", help_text=help_text)
+def _language(help_text: str = _lazy("As in de or pt-BR.")) -> forms.Field:
+    return TextField(cleaner=clean_language, required=False, max_length=40, label=_("Language"), help_text=help_text)
 
 
 def _tags() -> forms.Field:
-    help_text = "Separate tags with commas."
-    return TextField(cleaner=clean_tags, required=False, max_length=1_000, label="Tags", help_text=help_text)
+    help_text = _("Separate tags with commas.")
+    return TextField(cleaner=clean_tags, required=False, max_length=1_000, label=_("Tags"), help_text=help_text)
 
 
 class ProjectForm(forms.Form):
     name = TextField(
-        cleaner=clean_title, max_length=120, label="Name", help_text="Usually the brand whose answers you track."
+        cleaner=clean_title,
+        max_length=120,
+        label=_lazy("Name"),
+        help_text=_lazy("Usually the brand whose answers you track."),
     )
-    country = _country("Default of new prompts: two letters, as in DE.")
-    language = _language("Default of new prompts, as in de or pt-BR.")
+    country = _country(_lazy("Default of new prompts: two letters, as in DE."))
+    language = _language(_lazy("Default of new prompts, as in de or pt-BR."))
     samples = forms.IntegerField(
         min_value=1,
         max_value=10,
         initial=1,
-        label="Answers per prompt and engine",
-        help_text="Assistants answer differently each time. More answers narrow the interval and cost more.",
+        label=_lazy("Answers per prompt and engine"),
+        help_text=_lazy("Assistants answer differently each time. More answers narrow the interval and cost more."),
     )
 
     @property
@@ -83,22 +93,26 @@ class ProjectForm(forms.Form):
 
 
 class BrandForm(forms.Form):
-    name = TextField(cleaner=brand_names.clean_name, max_length=400, label="Name")
+    name = TextField(cleaner=brand_names.clean_name, max_length=400, label=_lazy("Name"))
     aliases = forms.CharField(
         required=False,
+        label=_lazy("Also known as"),
         max_length=5_000,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Other names that mean this brand, one a line.",
+        help_text=_lazy("Other names that mean this brand, one a line."),
     )
     domains = TextField(
         cleaner=brand_names.clean_domains,
         required=False,
+        label=_lazy("Domains"),
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Its sites, one a line, as in example.com. Subdomains count too.",
+        help_text=_lazy("Its sites, one a line, as in example.com. Subdomains count too."),
     )
     is_own = forms.BooleanField(
-        required=False, label="This is our own brand", help_text="The one whose visibility the project measures."
+        required=False,
+        label=_lazy("This is our own brand"),
+        help_text=_lazy("The one whose visibility the project measures."),
     )
 
     def clean_aliases(self) -> list[str]:
@@ -122,15 +136,19 @@ class BrandForm(forms.Form):
 class PromptForm(forms.Form):
     text = TextField(
         cleaner=clean_text,
-        label="Prompt",
-        help_text=f"The question as people ask it. At most {MAX_TEXT:,} characters.",
+        label=_lazy("Prompt"),
+        help_text=format_lazy(
+            _lazy("The question as people ask it. At most {number} characters."), number=_number(MAX_TEXT)
+        ),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     tags = _tags()
     country = _country()
     language = _language()
     branded = forms.BooleanField(
-        required=False, label="Names our brand", help_text="Branded prompts are measured apart from the others."
+        required=False,
+        label=_lazy("Names our brand"),
+        help_text=_lazy("Branded prompts are measured apart from the others."),
     )
 
     @property
@@ -144,7 +162,7 @@ class PromptForm(forms.Form):
 
 
 class PromptEditForm(PromptForm):
-    active = forms.BooleanField(required=False, label="Ask it in scans")
+    active = forms.BooleanField(required=False, label=_lazy("Ask it in scans"))
 
     @classmethod
     def of(cls, prompt: Prompt) -> PromptEditForm:
@@ -164,8 +182,8 @@ class PasteForm(forms.Form):
     lines = forms.CharField(
         max_length=MAX_PASTE,
         strip=False,
-        label="Prompts",
-        help_text="One prompt a line. Bullets and numbers in front are removed.",
+        label=_lazy("Prompts"),
+        help_text=_lazy("One prompt a line. Bullets and numbers in front are removed."),
         widget=forms.Textarea(attrs={"rows": 12}),
     )
     tags = _tags()
@@ -180,51 +198,60 @@ class PasteForm(forms.Form):
             return given
         self.parsed = parse_paste(given["lines"], country=given["country"], language=given["language"])
         for error in self.parsed.errors[:20]:
-            self.add_error("lines", f"Line {error.line}: {error.message}" if error.line else error.message)
+            self.add_error(
+                "lines",
+                _("Line %(line)s: %(message)s") % {"line": error.line, "message": error.message}
+                if error.line
+                else error.message,
+            )
         if len(self.parsed.errors) > 20:
-            self.add_error("lines", f"{len(self.parsed.errors) - 20} more lines have errors.")
+            left = len(self.parsed.errors) - 20
+            more = ngettext("%(number)s more line has errors.", "%(number)s more lines have errors.", left)
+            self.add_error("lines", more % {"number": formats.number(left)})
         return given
 
 
 class ImportForm(forms.Form):
     file = forms.FileField(
-        label="CSV file",
-        help_text=f"UTF-8, at most {MAX_UPLOAD // 1024**2} MB.",
+        label=_lazy("CSV file"),
+        help_text=format_lazy(_lazy("UTF-8, at most {number} MB."), number=MAX_UPLOAD // 1024**2),
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
-        error_messages={"empty": "The file is empty."},
+        error_messages={"empty": _lazy("The file is empty.")},
     )
 
     def clean_file(self) -> bytes:
         file = self.cleaned_data["file"]
         if file.size > MAX_UPLOAD:
-            megabytes = f"{file.size / 1024**2:.1f} MB; at most {MAX_UPLOAD // 1024**2} MB can be imported."
-            raise forms.ValidationError(f"The file has {megabytes}")
+            known = {"size": formats.number(file.size / 1024**2, digits=1), "most": MAX_UPLOAD // 1024**2}
+            raise forms.ValidationError(_("The file has %(size)s MB; at most %(most)s MB can be imported.") % known)
         return bytes(file.read())
 
 
 class PromptFilterForm(forms.Form):
     """Read from the query string. A value that makes no sense filters nothing."""
 
-    q = forms.CharField(required=False, max_length=200, label="Search")
-    tag = forms.ChoiceField(required=False, label="Tag")
+    q = forms.CharField(required=False, max_length=200, label=_lazy("Search"))
+    tag = forms.ChoiceField(required=False, label=_lazy("Tag"))
     state = forms.ChoiceField(
         required=False,
-        label="State",
+        label=_lazy("State"),
         choices=[
-            ("", "Not archived"),
-            ("active", "Active"),
-            ("paused", "Paused"),
-            ("archived", "Archived"),
-            ("all", "All"),
+            ("", _lazy("Not archived")),
+            ("active", _lazy("Active")),
+            ("paused", _lazy("Paused")),
+            ("archived", _lazy("Archived")),
+            ("all", _lazy("All")),
         ],
     )
     branded = forms.ChoiceField(
-        required=False, label="Branded", choices=[("", "Branded or not"), ("yes", "Branded"), ("no", "Unbranded")]
+        required=False,
+        label=_lazy("Branded"),
+        choices=[("", _lazy("Branded or not")), ("yes", _lazy("Branded")), ("no", _lazy("Unbranded"))],
     )
 
     def __init__(self, data: Any, *, tags: Iterable[str]) -> None:
         super().__init__(data, auto_id="filter_%s")
-        self.fields["tag"].choices = [("", "All tags"), *((tag, tag) for tag in tags)]  # type: ignore[attr-defined]
+        self.fields["tag"].choices = [("", _("All tags")), *((tag, tag) for tag in tags)]  # type: ignore[attr-defined]
         self.full_clean()
 
     @property
@@ -237,11 +264,13 @@ class PromptFilterForm(forms.Form):
 
 
 class ProviderKeyForm(forms.Form):
-    provider = forms.ChoiceField(choices=[(provider.value, provider.label) for provider in OWN_KEY_PROVIDERS])
+    provider = forms.ChoiceField(
+        label=_lazy("Provider"), choices=[(provider.value, provider.label) for provider in OWN_KEY_PROVIDERS]
+    )
     api_key = TextField(
         cleaner=cleaned,
         max_length=MAX_KEY + 100,
-        label="API key",
-        help_text="Stored encrypted and never shown again. A key that is there already is replaced.",
+        label=_lazy("API key"),
+        help_text=_lazy("Stored encrypted and never shown again. A key that is there already is replaced."),
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False),
     )

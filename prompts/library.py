@@ -12,6 +12,8 @@ from django.db.models import Count, Q, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from orgs.events import emit
 from orgs.founding import first_free
@@ -136,7 +138,7 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
     brands = Brand.objects.for_org(project.org_id).filter(project=project)
     others = brands.exclude(pk=brand.pk) if brand else brands
     if own := fields.is_own and others.filter(is_own=True).first():
-        raise Taken(f"{own.name} is this project's own brand. Change that first.", field="is_own")
+        raise Taken(_("%(name)s is this project's own brand. Change that first.") % {"name": own.name}, field="is_own")
     _refuse_shared(fields, others)
     brand = brand or Brand(org_id=project.org_id, project=project)
     for name, value in _values(fields).items():
@@ -146,8 +148,10 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
             brand.save()
     except IntegrityError as error:
         if "prompts_brand_one_own" in str(error):  # somebody else's came in between
-            raise Taken("Another brand is this project's own one meanwhile.", field="is_own") from error
-        raise Taken(f"This project has a brand called {fields.name} already.", field="name") from error
+            raise Taken(_("Another brand is this project's own one meanwhile."), field="is_own") from error
+        raise Taken(
+            _("This project has a brand called %(name)s already.") % {"name": fields.name}, field="name"
+        ) from error
     emit(project.org_id, "brand.saved", actor=actor, target=brand, data={"project": project.pk})
     return brand
 
@@ -162,11 +166,16 @@ def _refuse_shared(fields: BrandFields, others: Iterable[Brand]) -> None:
     for field, name in given:
         if owner := next((names[spelling] for spelling in spellings_of(name) if spelling in names), None):
             raise Taken(
-                f"“{name}” would also be found as the brand {owner.name}, which is tracked already.", field=field
+                _("“%(name)s” would also be found as the brand %(brand)s, which is tracked already.")
+                % {"name": name, "brand": owner.name},
+                field=field,
             )
     for domain in fields.domains:
         if domain in domains:
-            raise Taken(f"{domain} is a domain of {domains[domain].name} already.", field="domains")
+            raise Taken(
+                _("%(domain)s is a domain of %(brand)s already.") % {"domain": domain, "brand": domains[domain].name},
+                field="domains",
+            )
 
 
 def remove_brand(brand: Brand, *, actor: User | None) -> None:
@@ -213,11 +222,11 @@ def edit_prompt(prompt: Prompt, fields: PromptFields, *, actor: User | None) -> 
     for name, value in _values(fields).items():
         setattr(prompt, name, list(value) if isinstance(value, tuple) else value)
     prompt.key = prompt_key(prompt.text, prompt.country, prompt.language)
-    _save_or_taken(prompt, message=TRACKED, field="text")
+    _save_or_taken(prompt, message=str(TRACKED), field="text")
     emit(prompt.org_id, "prompt.updated", actor=actor, target=prompt)
 
 
-TRACKED = "This question is tracked already for this country and language."
+TRACKED = _lazy("This question is tracked already for this country and language.")
 
 
 def archive_prompt(prompt: Prompt, *, actor: User | None) -> bool:
@@ -236,7 +245,7 @@ def restore_prompt(prompt: Prompt, *, actor: User | None) -> bool:
         with transaction.atomic():
             restored = away.update(archived_at=None)
     except IntegrityError as error:
-        raise Taken(TRACKED, field="text") from error
+        raise Taken(str(TRACKED), field="text") from error
     prompt.archived_at = None
     if restored:
         emit(prompt.org_id, "prompt.updated", actor=actor, target=prompt, data={"restored": True})
@@ -286,7 +295,7 @@ def _values(fields: ProjectFields | BrandFields | PromptFields) -> dict[str, Any
 
 
 def _name_taken(name: str) -> str:
-    return f"There is a project called {name} already."
+    return _("There is a project called %(name)s already.") % {"name": name}
 
 
 def _refuse_taken_name(project: Project) -> None:

@@ -6,6 +6,10 @@ import hashlib
 import re
 import unicodedata
 
+from django.utils.translation import gettext as _
+
+from accounts import formats
+
 MAX_TEXT = 4_000
 MAX_TAGS = 20
 MAX_TAG = 40
@@ -36,17 +40,20 @@ class PromptTextError(ValueError):
 def clean_text(text: str) -> str:
     """The text as it is stored: NUL refused, other control characters a space, bidi overrides removed."""
     if "\0" in text:
-        raise PromptTextError("The text contains a NUL character.")
+        raise PromptTextError(_("The text contains a NUL character."))
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise PromptTextError("The text contains a broken character (half of a surrogate pair).")
+        raise PromptTextError(_("The text contains a broken character (half of a surrogate pair)."))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _BLANKS.sub(" ", _CONTROLS.sub(" ", _BIDI_OVERRIDES.sub("", text))).strip()
     if not text:
-        raise PromptTextError("The text is empty.")
+        raise PromptTextError(_("The text is empty."))
     if not any(unicodedata.category(character)[0] in "LNS" for character in text):
-        raise PromptTextError("The text has no letter, digit or symbol in it.")
+        raise PromptTextError(_("The text has no letter, digit or symbol in it."))
     if len(text) > MAX_TEXT:
-        raise PromptTextError(f"The text has {len(text):,} characters; at most {MAX_TEXT:,} are allowed.")
+        raise PromptTextError(
+            _("The text has %(number)s characters; at most %(most)s are allowed.")
+            % {"number": formats.number(len(text)), "most": formats.number(MAX_TEXT)}
+        )
     return text
 
 
@@ -54,8 +61,12 @@ def clean_country(value: str) -> str:
     """ISO 3166-1 alpha-2 in upper case, or empty."""
     code = value.strip().upper()
     if code and code not in COUNTRIES:
-        hint = " Use GB." if code == "UK" else " Use a two-letter ISO 3166 code such as DE or US."
-        raise PromptTextError(f"“{value.strip()[:40]}” is not a country code.{hint}")
+        known = {"value": value.strip()[:40]}
+        if code == "UK":
+            raise PromptTextError(_("“%(value)s” is not a country code. Use GB.") % known)
+        raise PromptTextError(
+            _("“%(value)s” is not a country code. Use a two-letter ISO 3166 code such as DE or US.") % known
+        )
     return code
 
 
@@ -66,7 +77,9 @@ def clean_language(value: str) -> str:
         return ""
     found = _LANGUAGE.fullmatch(tag)
     if found is None:
-        raise PromptTextError(f"“{value.strip()[:40]}” is not a language tag. Use one such as de, en or pt-BR.")
+        raise PromptTextError(
+            _("“%(value)s” is not a language tag. Use one such as de, en or pt-BR.") % {"value": value.strip()[:40]}
+        )
     language, script, region = found.groups(default="")
     return "-".join(part for part in (language.lower(), script.title(), region.upper()) if part)
 
@@ -77,13 +90,18 @@ def clean_tags(value: str) -> tuple[str, ...]:
     for part in re.split(r"[,;|\n]", value):
         tag = " ".join(_CONTROLS.sub(" ", _BIDI_OVERRIDES.sub("", part)).split())
         if "\0" in tag:
-            raise PromptTextError("A tag contains a NUL character.")
+            raise PromptTextError(_("A tag contains a NUL character."))
         if len(tag) > MAX_TAG:
-            raise PromptTextError(f"The tag “{tag[:30]}…” has {len(tag)} characters; at most {MAX_TAG} are allowed.")
+            raise PromptTextError(
+                _("The tag “%(tag)s…” has %(number)s characters; at most %(most)s are allowed.")
+                % {"tag": tag[:30], "number": len(tag), "most": MAX_TAG}
+            )
         if tag:
             kept.setdefault(tag.casefold(), tag)
     if len(kept) > MAX_TAGS:
-        raise PromptTextError(f"{len(kept)} tags; at most {MAX_TAGS} are allowed.")
+        raise PromptTextError(
+            _("%(number)s tags; at most %(most)s are allowed.") % {"number": len(kept), "most": MAX_TAGS}
+        )
     return tuple(kept.values())
 
 

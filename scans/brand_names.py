@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from django.utils.translation import gettext as _
+
 from scans.boundaries import is_spaceless
 from scans.common_names import COMMON_WORDS, LEGAL_FORMS
 from scans.folding import fold
@@ -24,20 +26,20 @@ def bare(name: str) -> str:
 def validate_name(name: str) -> str | None:
     """Why a name or alias cannot be tracked, as a sentence for a form; None where it can."""
     if not name.strip():
-        return "Enter a name."
+        return _("Enter a name.")
     if len(name) > MAX_NAME:
-        return f"A name has at most {MAX_NAME} characters."
+        return _("A name has at most %(most)s characters.") % {"most": MAX_NAME}
     if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") for character in name):
-        return "A name is one line without control characters."
+        return _("A name is one line without control characters.")
     letters = bare(name)
     if not letters:
-        return (
+        return _(
             "A name needs at least one letter or digit: punctuation and symbols alone cannot be told apart in a text."
         )
     if letters.isdecimal() and len(letters) < SHORT:
-        return "This number would match every price and list. Use a longer name, such as “3 Mobile”."
+        return _("This number would match every price and list. Use a longer name, such as “3 Mobile”.")
     if len(letters) == 1 and is_spaceless(letters):
-        return "One character of this script is part of very many words. Use a longer name."
+        return _("One character of this script is part of very many words. Use a longer name.")
     return None
 
 

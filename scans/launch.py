@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from billing import meter
 from orgs.events import emit
@@ -27,7 +28,7 @@ MAX_SAMPLES = 10
 
 class CannotStart(Exception):
     """A scan cannot start or be retried. `message` is for people; `code` is one of archived, no_prompts, no_engines,
-    samples, engine_unavailable, already_running (`scan` is the one that runs) and quota."""
+    samples, engine_unavailable, already_running (`scan` is the one that runs), done (the batch has its scan) and quota."""
 
     def __init__(self, message: str, *, code: str, scan: Scan | None = None) -> None:
         super().__init__(message)
@@ -43,19 +44,25 @@ def start_scan(
     actor: User | None = None,
     engines: Sequence[str] | None = None,
     samples: int | None = None,
+    batch: str = "",
 ) -> Scan:
     """Ask every active prompt of every engine; call it inside the organization's scope. Raises `CannotStart`. Of two
-    at once the database lets one through."""
+    at once, and of two for one `batch`, the database lets one through."""
     if project.archived_at is not None:
         raise _archived()
     samples = project.samples if samples is None else samples
     if not 1 <= samples <= MAX_SAMPLES:
-        raise CannotStart(f"A prompt can be asked 1 to {MAX_SAMPLES} times in a scan, not {samples}.", code="samples")
+        raise CannotStart(
+            _("A prompt can be asked 1 to %(most)s times in a scan, not %(samples)s.")
+            % {"most": MAX_SAMPLES, "samples": samples},
+            code="samples",
+        )
     lanes = _lanes(project.org_id, project.engines if engines is None else engines)
     scan = Scan(
         org_id=project.org_id,
         project=project,
         source=source,
+        batch=batch,
         engines=[lane.engine.key for lane in lanes],
         samples=samples,
         total=1,
@@ -115,13 +122,13 @@ def _refuse_archived(org_id: int, project_id: int) -> None:
 
 
 def _archived() -> CannotStart:
-    return CannotStart("This project is archived.", code="archived")
+    return CannotStart(_("This project is archived."), code="archived")
 
 
 def _lanes(org_id: int, engines: Sequence[str]) -> list[Lane]:
     """One lane an engine, in the order given."""
     if not engines:
-        raise CannotStart("No engine is chosen. Choose at least one.", code="no_engines")
+        raise CannotStart(_("No engine is chosen. Choose at least one."), code="no_engines")
     try:
         return [lane_for(org_id, key) for key in dict.fromkeys(engines)]
     except EngineUnavailable as unavailable:
@@ -133,12 +140,14 @@ def _insert(scan: Scan) -> None:
         with transaction.atomic():
             scan.save(force_insert=True)
     except IntegrityError as error:
+        if scan.batch and Scan.objects.for_org(scan.org_id).filter(batch=scan.batch).exists():
+            raise CannotStart(_("The scan of this slot has been started already."), code="done") from error
         raise _already_running(scan) from error
 
 
 def _already_running(scan: Scan) -> CannotStart:
     others = Scan.objects.for_org(scan.org_id).filter(project_id=scan.project_id, status__in=Scan.OPEN)
-    return CannotStart("A scan of this project is already running.", code="already_running", scan=others.first())
+    return CannotStart(_("A scan of this project is already running."), code="already_running", scan=others.first())
 
 
 def _insert_answers(scan: Scan, lanes: Sequence[Lane]) -> None:
@@ -155,7 +164,7 @@ def _insert_answers(scan: Scan, lanes: Sequence[Lane]) -> None:
             Answer.objects.for_org(scan.org_id).bulk_create(answers, batch_size=BATCH)
             turn += len(answers)
     if not turn:
-        raise CannotStart("There are no active prompts to ask. Add some first.", code="no_prompts")
+        raise CannotStart(_("There are no active prompts to ask. Add some first."), code="no_prompts")
     scan.total = turn
     Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(total=turn)
 

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from orgs.scoping import OrgForeignKey, OrgModel
 from prompts.models import Brand, Project, Prompt
+from scans import timetable
+from scans.timetable import Timetable
 
 
 class Scan(OrgModel):
     class Status(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
-        PARTIAL = "partial", "Partly done"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        PARTIAL = "partial", _("Partly done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     class Source(models.TextChoices):
-        BROWSER = "browser", "Browser"
-        COMMAND = "command", "Command line"
-        ADMIN = "admin", "Operator"
-        API = "api", "API"
-        SCHEDULE = "schedule", "Schedule"
+        BROWSER = "browser", _("Browser")
+        COMMAND = "command", _("Command line")
+        ADMIN = "admin", _("Operator")
+        API = "api", _("API")
+        SCHEDULE = "schedule", _("Schedule")
 
     OPEN = (Status.QUEUED, Status.RUNNING)
 
@@ -37,6 +42,7 @@ class Scan(OrgModel):
     samples = models.PositiveSmallIntegerField(default=1)
     total = models.PositiveIntegerField(help_text="Answers asked for.")
     simulated = models.BooleanField(default=False)
+    batch = models.CharField(max_length=60, blank=True, editable=False, help_text="The slot of a schedule it fills.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -47,6 +53,7 @@ class Scan(OrgModel):
             models.UniqueConstraint(
                 fields=["project"], condition=Q(status__in=["queued", "running"]), name="scans_scan_one_open"
             ),
+            models.UniqueConstraint(fields=["org", "batch"], condition=~Q(batch=""), name="scans_scan_batch_once"),
             models.CheckConstraint(condition=Q(total__gte=1), name="scans_scan_not_empty"),
         ]
         indexes = [models.Index(fields=["project", "-created_at"], name="scans_scan_recent")]
@@ -59,15 +66,85 @@ class Scan(OrgModel):
         return self.status in self.OPEN
 
 
+class Schedule(OrgModel):
+    """When a project is scanned by itself. `next_slot_at` is the time it is due by its timetable, `next_start_at` a
+    little later, so that the schedules of one minute do not all start at once; both empty while it is paused."""
+
+    class Cadence(models.TextChoices):
+        DAILY = "daily", _("Every day")
+        WEEKLY = "weekly", _("Every week")
+        CRON = "cron", _("By a cron expression")
+
+    class Weekday(models.IntegerChoices):
+        MONDAY = 0, _("Monday")
+        TUESDAY = 1, _("Tuesday")
+        WEDNESDAY = 2, _("Wednesday")
+        THURSDAY = 3, _("Thursday")
+        FRIDAY = 4, _("Friday")
+        SATURDAY = 5, _("Saturday")
+        SUNDAY = 6, _("Sunday")
+
+    project = OrgForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    cadence = models.CharField(max_length=10, choices=Cadence.choices, default=Cadence.DAILY)
+    time_of_day = models.TimeField(default=time(2))
+    weekday = models.PositiveSmallIntegerField(choices=Weekday.choices, default=Weekday.MONDAY)
+    cron = models.CharField(max_length=100, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    engines = ArrayField(models.CharField(max_length=120), default=list, blank=True, help_text="Empty: the project's.")
+    samples = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: the project's.")
+    jitter_minutes = models.PositiveSmallIntegerField(default=10)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    next_slot_at = models.DateTimeField(null=True, blank=True)
+    next_start_at = models.DateTimeField(null=True, blank=True)
+    last_slot_at = models.DateTimeField(null=True, blank=True)
+    last_problem = models.CharField(max_length=300, blank=True, help_text="Why the last slot started no scan.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["project"], name="scans_schedule_one_a_project"),
+            models.CheckConstraint(
+                condition=Q(paused_at=None, next_slot_at__isnull=False, next_start_at__isnull=False)
+                | Q(paused_at__isnull=False, next_slot_at=None, next_start_at=None),
+                name="scans_schedule_due_unless_paused",
+            ),
+            models.CheckConstraint(
+                condition=Q(samples=None) | Q(samples__gte=1, samples__lte=10), name="scans_schedule_samples"
+            ),
+            models.CheckConstraint(condition=~Q(cadence="cron", cron=""), name="scans_schedule_cron_given"),
+        ]
+        indexes = [
+            models.Index(fields=["next_start_at"], condition=Q(next_start_at__isnull=False), name="scans_schedule_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"Schedule of project {self.project_id}"
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+    @property
+    def timetable(self) -> Timetable:
+        hour, minute = self.time_of_day.hour, self.time_of_day.minute
+        if self.cadence == self.Cadence.DAILY:
+            expression = timetable.daily(hour=hour, minute=minute)
+        elif self.cadence == self.Cadence.WEEKLY:
+            expression = timetable.weekly(weekday=self.weekday, hour=hour, minute=minute)
+        else:
+            expression = self.cron
+        return timetable.parse(expression, self.time_zone)
+
+
 class Answer(OrgModel):
     """One prompt asked once of one engine. `lane` is credential x model; `turn` is the ordinal within the scan."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        CLAIMED = "claimed", "Asking"
-        SUCCEEDED = "succeeded", "Answered"
-        FAILED = "failed", "Failed"
-        CANCELLED = "cancelled", "Cancelled"
+        PENDING = "pending", _("Waiting")
+        CLAIMED = "claimed", _("Asking")
+        SUCCEEDED = "succeeded", _("Answered")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     OPEN = (Status.PENDING, Status.CLAIMED)
 
@@ -162,9 +239,9 @@ class Citation(OrgModel):
     """One URL that an answer cited or only retrieved. `brand` is whose domain it is, where it is a tracked brand's."""
 
     class Kind(models.TextChoices):
-        OWN = "own", "Own"
-        COMPETITOR = "competitor", "Competitor"
-        OTHER = "other", "Other"
+        OWN = "own", _("Own")
+        COMPETITOR = "competitor", _("Competitor")
+        OTHER = "other", _("Other")
 
     answer = OrgForeignKey(Answer, on_delete=models.CASCADE, related_name="citations")
     brand = OrgForeignKey(Brand, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 
 from prompts.brand_names import NameVerdict, name_given
 from scans.brand_names import counts_only_as_written, is_legal_form, spellings, validate_name
@@ -21,7 +22,7 @@ def judge(*, name: str, **_: Any) -> NameVerdict:
 
 def _caution(name: str) -> str:
     if is_legal_form(name):
-        return f"“{name}” is also a legal form: behind another company's name it does not count."
+        return _("“%(name)s” is also a legal form: behind another company's name it does not count.") % {"name": name}
     if counts_only_as_written(name):
-        return f"“{name}” is short or an ordinary word: it counts only where it is written so."
+        return _("“%(name)s” is short or an ordinary word: it counts only where it is written so.") % {"name": name}
     return ""

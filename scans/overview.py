@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
-from django.utils.formats import date_format
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from accounts import formats
 from orgs.models import Organization
 from prompts.llm import catalog
 from prompts.llm.types import Surface
@@ -21,7 +23,7 @@ from scans.tallies import Estimate, Tally, own_visibility, tally
 TOP_DOMAINS = 10
 TOP_BRANDS = 12
 FINISHED = (Scan.Status.DONE, Scan.Status.PARTIAL)
-SURFACES = {Surface.MODEL.value: "Model alone", Surface.WEB_SEARCH.value: "Web search"}
+SURFACES = {Surface.MODEL.value: _("Model alone"), Surface.WEB_SEARCH.value: _("Web search")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +96,10 @@ def engine_name(key: str) -> EngineName:
         engine = catalog.get(key)
     except catalog.UnknownEngine:
         model, _, surface = key.partition(":")[2].rpartition("/")
-        return EngineName(key=key, label=model or key, model=model, surface_label=SURFACES.get(surface, surface))
-    return EngineName(key=key, label=engine.label, model=engine.model, surface_label=SURFACES[engine.surface.value])
+        return EngineName(key=key, label=model or key, model=model, surface_label=str(SURFACES.get(surface, surface)))
+    return EngineName(
+        key=key, label=engine.label, model=engine.model, surface_label=str(SURFACES[engine.surface.value])
+    )
 
 
 def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
@@ -235,7 +239,8 @@ def _project_row(
 def window_of(scans: Iterable[Scan]) -> str:
     """The days that the scans ran on, as in `27 Jul - 2 Aug 2026`, or one day."""
     times = [moment for scan in scans for moment in (scan.created_at, scan.finished_at) if moment is not None]
-    first, last = min(times).date(), max(times).date()
+    first, last = (timezone.localdate(moment) for moment in (min(times), max(times)))
     if first == last:
-        return date_format(first, "j M Y")
-    return f"{date_format(first, 'j M' if first.year == last.year else 'j M Y')} \u2013 {date_format(last, 'j M Y')}"
+        return formats.day(first)
+    begin = formats.day(first, style="short_day" if first.year == last.year else "day")
+    return f"{begin} \u2013 {formats.day(last)}"

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Min, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from prompts.gateway import lane_states
 from scans.models import Answer, Scan
@@ -38,12 +39,12 @@ def pauses_of(scan: Scan) -> dict[str, Pause]:
     for row in idle:
         state = states.get(row["lane"])
         if state and state.paused_until and state.breaker_open:
-            reason = "The provider has been failing; one call will try again"
+            reason = _("The provider has been failing; one call will try again")
             pauses[row["engine"]] = Pause(kind="breaker_open", reason=reason, until=state.paused_until)
         elif state and state.paused_until:
-            reason = "The provider's limit is reached"
+            reason = _("The provider's limit is reached")
             pauses[row["engine"]] = Pause(kind="rate_limited", reason=reason, until=state.paused_until)
         elif row["due_at"] > timezone.now() and row["kinds"]:
-            reason = "The last calls failed and will be made again"
+            reason = _("The last calls failed and will be made again")
             pauses[row["engine"]] = Pause(kind=row["kinds"][0], reason=reason, until=row["due_at"])
     return pauses

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from orgs.models import Organization
 from prompts.credentials import EngineChoice, available_engines
@@ -65,20 +66,20 @@ def setup_of(org: Organization, project: Project, *, brands: list[Brand], plan: 
 
     ready = bool(plan.prompts) and not plan.problem
     return [
-        step(any(brand.is_own for brand in brands), "Add your own brand", "brands"),
-        step(any(not brand.is_own for brand in brands), "Add the competitors to compare with", "brands"),
-        step(bool(plan.prompts), "Add the questions that buyers ask", "prompts"),
-        step(bool(plan.engines) and (ready or not plan.prompts), "Choose the engines to ask", "engines"),
-        step(False, "Start the first scan", "scans"),
+        step(any(brand.is_own for brand in brands), _("Add your own brand"), "brands"),
+        step(any(not brand.is_own for brand in brands), _("Add the competitors to compare with"), "brands"),
+        step(bool(plan.prompts), _("Add the questions that buyers ask"), "prompts"),
+        step(bool(plan.engines) and (ready or not plan.prompts), _("Choose the engines to ask"), "engines"),
+        step(False, _("Start the first scan"), "scans"),
     ]
 
 
 def _problem(project: Project, prompts: int, chosen: list[EngineChoice]) -> tuple[str, str]:
     if not prompts:
-        return "There are no active prompts to ask.", "prompts"
+        return _("There are no active prompts to ask."), "prompts"
     if not project.engines:
-        return "No engine is chosen.", "engines"
+        return _("No engine is chosen."), "engines"
     if len(chosen) < len(project.engines):
-        return "An engine that was chosen is not offered any more.", "engines"
+        return _("An engine that was chosen is not offered any more."), "engines"
     closed = next((choice for choice in chosen if not choice.available), None)
     return (f"{closed.engine.label}: {closed.reason}", "engines") if closed else ("", "")

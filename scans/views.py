@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from orgs.access import OrgRequest, org_view
@@ -86,7 +87,7 @@ def scan_start(request: OrgRequest, project_slug: str) -> HttpResponse:
     project = project_of(request, project_slug)
     form = StartForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Ask for 1 to 10 answers per prompt and engine.")
+        messages.error(request, _("Ask for 1 to 10 answers per prompt and engine."))
         return redirect("scans", request.org.slug, project.slug)
     samples = form.cleaned_data["samples"]
     try:
@@ -139,13 +140,13 @@ def scan_cancel(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse
     address = reverse("scan", args=[request.org.slug, project.slug, scan.pk])
     if request.method == "POST":
         cancelled = cancel_scan(scan, actor=request.user)
-        messages.success(request, "The scan was cancelled." if cancelled else "The scan had ended already.")
+        messages.success(request, _("The scan was cancelled.") if cancelled else _("The scan had ended already."))
         return redirect(address)
     return show_confirm(
         request,
-        title="Cancel this scan?",
-        sentence="Answers that have come in stay and count. The others are not asked for any more.",
-        verb="Cancel the scan",
+        title=_("Cancel this scan?"),
+        sentence=_("Answers that have come in stay and count. The others are not asked for any more."),
+        verb=_("Cancel the scan"),
         cancel_url=address,
         project=project,
         nav="scans",
@@ -163,7 +164,7 @@ def scan_retry(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
     except CannotStart as problem:
         return _refused(request, project, problem, back=scan)
     if not retried:
-        messages.info(request, "There is nothing to retry.")
+        messages.info(request, _("There is nothing to retry."))
     return redirect("scan", request.org.slug, project.slug, scan.pk)
 
 

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from orgs.access import OrgRequest, org_view
@@ -66,13 +67,14 @@ def brand_delete(request: OrgRequest, project_slug: str, pk: int) -> HttpRespons
     brand = brand_of(project, pk)
     if request.method == "POST":
         library.remove_brand(brand, actor=request.user)
-        messages.success(request, f"{brand.name} was deleted.")
+        messages.success(request, _("%(name)s was deleted.") % {"name": brand.name})
         return redirect("brands", request.org.slug, project.slug)
     return show_confirm(
         request,
-        title=f"Delete {brand.name}?",
-        sentence=f"Every mention of {brand.name} found so far is deleted too. The answers themselves stay.",
-        verb="Delete brand",
+        title=_("Delete %(name)s?") % {"name": brand.name},
+        sentence=_("Every mention of %(name)s found so far is deleted too. The answers themselves stay.")
+        % {"name": brand.name},
+        verb=_("Delete brand"),
         cancel_url=reverse("brands", args=[request.org.slug, project.slug]),
         project=project,
         nav="brands",
@@ -93,7 +95,7 @@ def _saved(request: OrgRequest, project: Project, form: BrandForm, *, brand: Bra
     except library.Taken as taken:
         form.add_error(taken.field, str(taken))
         return False
-    messages.success(request, f"{form.cleaned_data['name']} was saved.")
+    messages.success(request, _("%(name)s was saved.") % {"name": form.cleaned_data["name"]})
     for caution in form.cautions:
         messages.warning(request, caution)
     return True

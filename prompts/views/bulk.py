@@ -8,8 +8,13 @@ from itertools import islice
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from accounts import formats
 from orgs.access import OrgRequest, org_view
 from orgs.roles import Permission
 from prompts import library
@@ -24,7 +29,7 @@ SHOWN_ERRORS = 100
 class Column:
     name: str
     required: bool
-    help: str
+    help: str | Promise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +57,11 @@ class Report:
 
 
 COLUMNS = (
-    Column(name="text", required=True, help="The question as people ask it."),
-    Column(name="tags", required=False, help="Separated by commas, in one cell."),
-    Column(name="country", required=False, help="Two letters, as in DE. The project's where it is empty."),
-    Column(name="language", required=False, help="As in de or pt-BR. The project's where it is empty."),
-    Column(name="branded", required=False, help="yes where the question names your brand."),
+    Column(name="text", required=True, help=_lazy("The question as people ask it.")),
+    Column(name="tags", required=False, help=_lazy("Separated by commas, in one cell.")),
+    Column(name="country", required=False, help=_lazy("Two letters, as in DE. The project's where it is empty.")),
+    Column(name="language", required=False, help=_lazy("As in de or pt-BR. The project's where it is empty.")),
+    Column(name="branded", required=False, help=_lazy("yes where the question names your brand.")),
 )
 
 
@@ -94,8 +99,8 @@ def prompts_import(request: OrgRequest, project_slug: str) -> HttpResponse:
 def _report(parsed: ParsedPrompts, done: library.Added) -> Report:
     fatal = next((error for error in parsed.errors if not parsed.rows and len(parsed.errors) == 1), None)
     if fatal and not parsed.duplicates:
-        where = f"Line {fatal.line}: " if fatal.line else ""
-        return Report(fatal=f"{where}{fatal.message}", notices=tuple(parsed.notices))
+        told = _("Line %(line)s: %(message)s") % {"line": fatal.line, "message": fatal.message}
+        return Report(fatal=told if fatal.line else fatal.message, notices=tuple(parsed.notices))
     shown = islice(parsed.errors, SHOWN_ERRORS)
     return Report(
         added=done.added,
@@ -107,7 +112,9 @@ def _report(parsed: ParsedPrompts, done: library.Added) -> Report:
 
 
 def _summary(added: int, already: int) -> str:
-    prompts = "1 prompt was added" if added == 1 else f"{added:,} prompts were added"
+    done = ngettext("%(number)s prompt was added.", "%(number)s prompts were added.", added)
+    said = done % {"number": formats.number(added)}
     if not already:
-        return f"{prompts}."
-    return f"{prompts}, {already:,} {'was' if already == 1 else 'were'} already there."
+        return said
+    there = ngettext("%(number)s was already there.", "%(number)s were already there.", already)
+    return f"{said} {there % {'number': formats.number(already)}}"

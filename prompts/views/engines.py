@@ -10,8 +10,12 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
+from accounts import formats
 from orgs.access import OrgRequest, org_view
 from orgs.roles import Permission
 from prompts import library
@@ -21,7 +25,7 @@ from prompts.llm import catalog
 from prompts.llm.types import Surface
 from prompts.views import READ_OR_POST, project_of, require
 
-SURFACES = {Surface.MODEL: "Model alone", Surface.WEB_SEARCH: "Web search"}
+SURFACES = {Surface.MODEL: _lazy("Model alone"), Surface.WEB_SEARCH: _lazy("Web search")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ def engines(request: OrgRequest, project_slug: str) -> HttpResponse:
 def problems(chosen: Sequence[str], *, choices: Sequence[EngineChoice], kept: Sequence[str] = ()) -> list[str]:
     """Why these engines cannot be chosen. One that was chosen before its key went away may stay."""
     known = {choice.engine.key: choice for choice in choices}
-    unknown = [f"There is no engine \u201c{key[:80]}\u201d." for key in chosen if key not in known]
+    unknown = [_("There is no engine “%(key)s”.") % {"key": key[:80]} for key in chosen if key not in known]
     offered = [known[key] for key in chosen if key in known]
     missing = [choice for choice in offered if not choice.available and choice.engine.key not in kept]
     return unknown + [f"{choice.engine.label}: {choice.reason}" for choice in missing]
@@ -100,7 +104,7 @@ def _row(choice: EngineChoice, *, checked: bool) -> EngineRow:
         label=engine.label,
         model=engine.model,
         surface=engine.surface.value,
-        surface_label=SURFACES[engine.surface],
+        surface_label=str(SURFACES[engine.surface]),
         price=_price(engine),
         checked=checked,
         available=choice.available,
@@ -111,10 +115,17 @@ def _row(choice: EngineChoice, *, checked: bool) -> EngineRow:
 
 def _price(engine: catalog.Engine) -> str:
     cost = answer_cost(engine)
-    return "" if cost is None else f"about ${cost:.4f} an answer"
+    if cost is None:
+        return ""
+    return _("about %(cost)s an answer") % {"cost": formats.dollars(formats.number(cost, digits=4))}
 
 
 def _chosen(count: int) -> str:
     if not count:
-        return "No engine is chosen now. Choose at least one before the next scan."
-    return f"{count} engine{'' if count == 1 else 's'} will be asked from the next scan on."
+        return _("No engine is chosen now. Choose at least one before the next scan.")
+    chosen = ngettext(
+        "%(number)s engine will be asked from the next scan on.",
+        "%(number)s engines will be asked from the next scan on.",
+        count,
+    )
+    return chosen % {"number": formats.number(count)}

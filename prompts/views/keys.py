@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -52,7 +53,9 @@ def provider_keys(request: OrgRequest) -> HttpResponse:
         except RefusedKey as refused:
             form.add_error("api_key", refused.message)
         else:
-            messages.success(request, f"The {provider.label} key was saved. The next scan uses it.")
+            messages.success(
+                request, _("The %(provider)s key was saved. The next scan uses it.") % {"provider": provider.label}
+            )
             return redirect("provider-keys", request.org.slug)
     context = {"form": form, "keys": key_rows(request.org), "nav": "provider-keys"}
     return render(request, "orgs/provider_keys.html", context, status=422 if form.errors else 200)
@@ -65,13 +68,14 @@ def provider_key_delete(request: OrgRequest, pk: int) -> HttpResponse:
     label = Provider(key.provider).label
     if request.method == "POST":
         remove_key(request.org, provider=key.provider, actor=request.user)
-        messages.success(request, f"The {label} key was removed.")
+        messages.success(request, _("The %(provider)s key was removed.") % {"provider": label})
         return redirect("provider-keys", request.org.slug)
     return show_confirm(
         request,
-        title=f"Remove the {label} key?",
-        sentence=f"Scans can ask {label} only with a key of this installation. The key cannot be shown again.",
-        verb="Remove key",
+        title=_("Remove the %(provider)s key?") % {"provider": label},
+        sentence=_("Scans can ask %(provider)s only with a key of this installation. The key cannot be shown again.")
+        % {"provider": label},
+        verb=_("Remove key"),
         cancel_url=reverse("provider-keys", args=[request.org.slug]),
         nav="provider-keys",
     )

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from orgs.access import OrgRequest, org_view
@@ -27,7 +28,7 @@ def project_add(request: OrgRequest) -> HttpResponse:
         except library.Taken as taken:
             form.add_error(taken.field, str(taken))
         else:
-            messages.success(request, f"{project.name} is ready. Add the brands it measures next.")
+            messages.success(request, _("%(name)s is ready. Add the brands it measures next.") % {"name": project.name})
             return redirect("project-overview", request.org.slug, project.slug)
     return show_form(request, "prompts/project_form.html", {"form": form, "nav": "projects"})
 
@@ -43,7 +44,7 @@ def project_edit(request: OrgRequest, project_slug: str) -> HttpResponse:
         except library.Taken as taken:
             form.add_error(taken.field, str(taken))
         else:
-            messages.success(request, "The project was saved.")
+            messages.success(request, _("The project was saved."))
             return redirect("project-overview", request.org.slug, project.slug)
     return show_form(request, "prompts/project_form.html", {"form": form, "project": project, "nav": "projects"})
 
@@ -54,13 +55,15 @@ def project_archive(request: OrgRequest, project_slug: str) -> HttpResponse:
     project = project_of(request, project_slug)
     if request.method == "POST":
         library.archive_project(project, actor=request.user)
-        messages.success(request, f"{project.name} was archived.")
+        messages.success(request, _("%(name)s was archived.") % {"name": project.name})
         return redirect("org-home", request.org.slug)
     return show_confirm(
         request,
-        title=f"Archive {project.name}?",
-        sentence="Its pages disappear and a scan that runs is cancelled. Nothing is deleted, and it can be restored.",
-        verb="Archive project",
+        title=_("Archive %(name)s?") % {"name": project.name},
+        sentence=_(
+            "Its pages disappear and a scan that runs is cancelled. Nothing is deleted, and it can be restored."
+        ),
+        verb=_("Archive project"),
         cancel_url=reverse("project-edit", args=[request.org.slug, project.slug]),
         project=project,
         nav="projects",
@@ -74,7 +77,7 @@ def project_restore(request: OrgRequest, project_slug: str) -> HttpResponse:
     try:
         library.restore_project(project, actor=request.user)
     except library.Taken as taken:
-        messages.error(request, f"{taken} Rename that one first.")
+        messages.error(request, f"{taken} {_('Rename that one first.')}")
         return redirect("org-home", request.org.slug)
-    messages.success(request, f"{project.name} was restored.")
+    messages.success(request, _("%(name)s was restored.") % {"name": project.name})
     return redirect("project-overview", request.org.slug, project.slug)

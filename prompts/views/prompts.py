@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from orgs.access import OrgRequest, org_view
@@ -60,9 +61,9 @@ def prompt_add(request: OrgRequest, project_slug: str) -> HttpResponse:
             is_branded=given.is_branded,
         )
         if library.add_prompts(project, [row], actor=request.user).added:
-            messages.success(request, "The prompt was added.")
+            messages.success(request, _("The prompt was added."))
             return redirect("prompts", request.org.slug, project.slug)
-        form.add_error("text", library.TRACKED)
+        form.add_error("text", str(library.TRACKED))
     return show_form(request, "prompts/prompt_form.html", {"project": project, "form": form, "nav": "prompts"})
 
 
@@ -81,7 +82,7 @@ def prompt_edit(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse
         except library.Taken as taken:
             form.add_error(taken.field, str(taken))
         else:
-            return _changed(request, project, edited, message="The prompt was saved.")
+            return _changed(request, project, edited, message=_("The prompt was saved."))
     piece = is_htmx(request, target=f"prompt-{pk}")
     template = "prompts/_prompt_form_row.html" if piece else "prompts/prompt_form.html"
     context = {"project": project, "prompt": prompt, "form": form, "nav": "prompts"}
@@ -102,12 +103,12 @@ def prompt_archive(request: OrgRequest, project_slug: str, pk: int) -> HttpRespo
     prompt = prompt_of(project, pk)
     if request.method == "POST":
         library.archive_prompt(prompt, actor=request.user)
-        return _changed(request, project, prompt, message="The prompt was archived. Its answers stay.")
+        return _changed(request, project, prompt, message=_("The prompt was archived. Its answers stay."))
     return show_confirm(
         request,
-        title="Archive this prompt?",
-        sentence=f"\u201c{prompt}\u201d is asked no more. Its answers stay, and it can be restored.",
-        verb="Archive prompt",
+        title=_("Archive this prompt?"),
+        sentence=_("“%(prompt)s” is asked no more. Its answers stay, and it can be restored.") % {"prompt": prompt},
+        verb=_("Archive prompt"),
         cancel_url=reverse("prompts", args=[request.org.slug, project.slug]),
         project=project,
         nav="prompts",
@@ -124,7 +125,7 @@ def prompt_restore(request: OrgRequest, project_slug: str, pk: int) -> HttpRespo
     except library.Taken as taken:
         messages.error(request, str(taken))
         return redirect("prompts", request.org.slug, project.slug)
-    return _changed(request, project, prompt, message="The prompt is asked again.")
+    return _changed(request, project, prompt, message=_("The prompt is asked again."))
 
 
 def _changed(request: OrgRequest, project: Project, prompt: Prompt, *, message: str) -> HttpResponse:

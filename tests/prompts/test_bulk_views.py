@@ -35,7 +35,7 @@ def upload(client: Client, content: bytes | str, name: str = "prompts.csv") -> H
 def test_a_pasted_list_is_added_in_its_order(client: Client, org: Organization, prompt: Prompt) -> None:
     lines = f"1. First?\n\n- Second?\r\n{prompt.text}\nfirst?\n"
     response = client.post(reverse("prompts-paste", args=URL), {"lines": lines, "tags": "new, old"}, follow=True)
-    assert "2 prompts were added, 2 were already there." in response.content.decode()
+    assert "2 prompts were added. 2 were already there." in response.content.decode()
     assert texts(org) == [prompt.text, "First?", "Second?"]
     with org_scope(org):
         assert Prompt.objects.for_org(org).get(text="First?").tags == ["new", "old"]
@@ -44,7 +44,7 @@ def test_a_pasted_list_is_added_in_its_order(client: Client, org: Organization, 
 def test_pasting_twice_adds_nothing(client: Client, org: Organization) -> None:
     for _ in range(2):
         response = client.post(reverse("prompts-paste", args=URL), {"lines": "One?\nTwo?"}, follow=True)
-    assert "0 prompts were added, 2 were already there." in response.content.decode()
+    assert "0 prompts were added. 2 were already there." in response.content.decode()
     assert texts(org) == ["One?", "Two?"]
 
 

@@ -67,7 +67,7 @@ def test_a_start_over_quota_is_402_and_leaves_nothing(
     assert isinstance(month, date)
     response = client.post(reverse("scan-start", args=URL))
     assert response.status_code == 402
-    assert "answers" in response.content.decode()
+    assert "This needs 1 answer, but 0 of this month" in response.content.decode()
     assert scans(org) == []
 
 
