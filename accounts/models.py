@@ -9,6 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class UserManager(BaseUserManager["User"]):
@@ -35,9 +36,9 @@ class NumberFormat(models.TextChoices):
 
 
 class Theme(models.TextChoices):
-    SYSTEM = "system", "System"
-    LIGHT = "light", "Light"
-    DARK = "dark", "Dark"
+    SYSTEM = "system", _("System")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -90,3 +91,26 @@ class AccountEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.user_id}"
+
+
+class Letter(models.Model):
+    """A mail on its way. The row is written with what it tells of, and deleted when the mail is sent."""
+
+    to = models.EmailField(max_length=254)
+    template = models.CharField(max_length=60)
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    html = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    due_at = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.CharField(max_length=100, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(given_up_at=None), name="accounts_letter_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} {self.pk}"

@@ -22,6 +22,11 @@ CODE_PREFIX = "code: "
 # Static schedule; organizations' own schedules are rows that a swept task reads. Seconds between runs.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     f"{CODE_PREFIX}sweep scans": {"task": "scans.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
+    f"{CODE_PREFIX}send letters": {
+        "task": "accounts.tasks.deliver_letters",
+        "schedule": 20.0,
+        "options": {"expires": 30},
+    },
 }
 
 

@@ -65,6 +65,11 @@ _SITE_HOST = urlsplit(SITE_URL).hostname or ""
 ALLOWED_HOSTS: list[str] = env.names("ALLOWED_HOSTS") or (
     ["localhost", "127.0.0.1", "[::1]", _SITE_HOST] if PRIVATE else [_SITE_HOST]
 )
+# Front page, features and prices for strangers; off, they are asked to sign in.
+PUBLIC_SITE = env.flag("PUBLIC_SITE", default=True)
+# The operator's own pages, in place of the placeholders that come with the product.
+PRIVACY_URL = env.link("PRIVACY_URL")
+TERMS_URL = env.link("TERMS_URL")
 CSRF_FAILURE_VIEW = "config.errors.forged"
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(SITE_URL).scheme}://{urlsplit(SITE_URL).netloc}"]
 
@@ -277,6 +282,10 @@ LLM_TOKENS_PER_MINUTE: dict[str, int] = {
 }
 # Answers an organization may ask for in a calendar month; 0 means no limit.
 MONTHLY_ANSWERS = env.integer("MONTHLY_ANSWERS", default=0)
+# Invitations an organization may send in a day.
+INVITATIONS_PER_DAY = env.integer("INVITATIONS_PER_DAY", default=50, least=1)
+# Days in which owners can take back that their organization is deleted.
+ORG_DELETION_GRACE_DAYS = env.integer("ORG_DELETION_GRACE_DAYS", default=14, least=1)
 SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=90, least=1)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
@@ -284,6 +293,9 @@ SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
 # What is fetched from addresses that people type: these ports, and of this machine nothing but the sites named here.
 OUTBOUND_PORTS = env.ports("OUTBOUND_PORTS", default="80,443")
 OUTBOUND_ALLOW_PRIVATE = env.loopback_sites("OUTBOUND_ALLOW_PRIVATE")
+
+# Whether operators must have confirmed a second factor in their session. Nobody else reaches a private installation.
+OPERATORS_REQUIRE_MFA = env.flag("OPERATORS_REQUIRE_MFA", default=not PRIVATE)
 
 # The web server's processes and the threads of each.
 WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", default=min(4, os.cpu_count() or 1), least=1)

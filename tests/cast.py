@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.core.mail import EmailMessage
 from django.test import Client
 
+from accounts import mail
 from accounts.models import User
 from orgs.models import Membership, Organization
 from orgs.roles import Role
@@ -73,6 +75,17 @@ def outsider(other_org: Organization) -> User:
 @pytest.fixture
 def operator(db: None) -> User:
     return User.objects.create_superuser("operator@prompter.example", PASSWORD)
+
+
+@pytest.fixture
+def mailbox(db: None, mailoutbox: list[EmailMessage]) -> Callable[[], list[EmailMessage]]:
+    """Sends every letter that waits, as a worker would, and gives all mail that was sent so far."""
+
+    def read() -> list[EmailMessage]:
+        mail.deliver_waiting()
+        return mailoutbox
+
+    return read
 
 
 @pytest.fixture

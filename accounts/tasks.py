@@ -1,0 +1,30 @@
+"""Wiring: letters that wait."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from accounts import mail
+
+logger = logging.getLogger("prompter.mail")
+
+
+@shared_task(ignore_result=True, time_limit=100, soft_time_limit=90)
+def deliver_letter(letter_id: int) -> None:
+    mail.deliver(letter_id)
+
+
+@shared_task(ignore_result=True, time_limit=600, soft_time_limit=590)
+def deliver_letters() -> None:
+    mail.deliver_waiting()
+
+
+def send_letter(letter_id: int) -> None:
+    """Losing the message loses nothing: the sweep sends what waits."""
+    try:
+        deliver_letter.apply_async((letter_id,), retry=False)
+    except OperationalError:
+        logger.warning("the task queue cannot be reached; the next sweep sends letter %s", letter_id)
