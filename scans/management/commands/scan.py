@@ -14,6 +14,7 @@ from celery import current_app
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Sum
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -139,7 +140,7 @@ def _worker_answers() -> bool:
     """Whether a worker that takes scans is there."""
     try:
         queues = current_app.control.inspect(timeout=1.0).active_queues() or {}
-    except (OperationalError, OSError):
+    except (OperationalError, OSError, RedisError):  # RedisError: a connection that broke meanwhile
         return False
     return any(queue["name"] == "scans" for taken in queues.values() for queue in taken)
 
