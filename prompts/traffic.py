@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from prompts.llm.gauges import LaneGauge, known_lanes, read_gauges
 from prompts.llm.lanes import Lanes, LaneState, read_states
 from prompts.llm.limiter import Limits
 
@@ -53,6 +54,24 @@ def lane_states(lane_keys: Iterable[str]) -> dict[str, LaneState]:
         return read_states(_reader(settings.REDIS_URL), lane_keys)
     except UNREACHABLE:
         return {}
+
+
+def lane_gauges(lane_keys: Iterable[str]) -> dict[str, LaneGauge] | None:
+    """How busy these lanes are, and those that sent something lately; None while Redis cannot be reached."""
+    client = _reader(settings.REDIS_URL)
+    try:
+        every = sorted({*lane_keys, *known_lanes(client)})
+        return read_gauges(client, {key: _limits_of_key(key) for key in every})
+    except UNREACHABLE:
+        return None
+
+
+def _limits_of_key(lane: str) -> Limits:
+    """A lane's key is `credential|provider:model`; a simulated credential says so at its start."""
+    credential, _, model = lane.partition("|")
+    provider, simulated = model.partition(":")[0], credential.startswith("sim-")
+    known = simulated or provider in settings.LLM_REQUESTS_PER_MINUTE
+    return limits_of(provider, simulated=simulated) if known else Limits(requests=0)
 
 
 def limits_of(provider: str, *, simulated: bool) -> Limits:
