@@ -34,7 +34,9 @@ def site_link(path: str) -> str:
     return f"{site.scheme}://{site.netloc}{path}"
 
 
-def send(template: str, *, to: User | str, context: Mapping[str, Any]) -> Letter:
+def send(
+    template: str, *, to: User | str, context: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> Letter:
     """Write `templates/email/<template>.subject.txt`, `.txt` and `.html` to somebody, in their language.
 
     Both bodies extend `email/layout.*`, which offers the blocks `title`, `body`, `action` and `reason` and draws a
@@ -52,6 +54,7 @@ def send(template: str, *, to: User | str, context: Mapping[str, Any]) -> Letter
         subject=" ".join(subject.split())[:200],
         text=text.strip() + "\n",
         html=html.strip(),
+        headers=dict(headers or {}),
     )
     transaction.on_commit(partial(_nudge, letter.pk))
     return letter
@@ -93,7 +96,7 @@ def deliver_waiting() -> int:
 def _hand_over(letter: Letter) -> None:
     message = EmailMultiAlternatives(letter.subject, letter.text, settings.DEFAULT_FROM_EMAIL, [letter.to])
     message.attach_alternative(letter.html, "text/html")
-    message.extra_headers["Auto-Submitted"] = "auto-generated"
+    message.extra_headers.update({"Auto-Submitted": "auto-generated", **letter.headers})
     message.send()
 
 

@@ -13,6 +13,12 @@ from orgs.roles import Permission, Role, grants
 from orgs.scoping import OrgForeignKey, OrgModel
 
 
+def open_organization(prefix: str = "") -> Q:
+    """What an organization that people may work in fulfils: neither disabled nor about to be deleted. `prefix` is how
+    a query gets there, as in `org__`."""
+    return Q(**{f"{prefix}disabled_at": None, f"{prefix}deletion_due_at": None})
+
+
 class Organization(models.Model):
     """A tenant. Not walled itself: it is what the walls are made of."""
 
@@ -31,6 +37,14 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_open(self) -> bool:
+        return self.disabled_at is None and self.deletion_due_at is None
+
+    def take_turn(self) -> Organization:
+        """The row as it is now. Whoever else takes a turn, to change who belongs here, waits for this transaction."""
+        return Organization.objects.select_for_update(no_key=True).get(pk=self.pk)
 
 
 class Membership(OrgModel):
@@ -97,7 +111,7 @@ class Invitation(OrgModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.email} as {self.role}"
+        return self.email
 
     @property
     def is_open(self) -> bool:
@@ -135,6 +149,21 @@ class Event(OrgModel):
         return f"{self.name} {self.target_label}".strip()
 
 
+class PendingEvent(OrgModel):
+    """An event that nobody has been told of yet: written with it, deleted with the notifications that it becomes."""
+
+    event = OrgForeignKey(Event, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    due_at = models.DateTimeField(default=timezone.now)
+
+    class Meta(OrgModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["org", "event"], name="orgs_pendingevent_once")]
+        indexes = [models.Index(fields=["due_at"], name="orgs_pendingevent_due")]
+
+    def __str__(self) -> str:
+        return f"event {self.event_id}"
+
+
 class Notification(OrgModel):
     """What one member is told of an event."""
 
@@ -142,6 +171,8 @@ class Notification(OrgModel):
     event = OrgForeignKey(Event, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=60)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Whether it stands in the list: a member may want the mail alone.
+    in_app = models.BooleanField(default=True)
     read_at = models.DateTimeField(null=True, blank=True)
     emailed_at = models.DateTimeField(null=True, blank=True)
 
@@ -149,7 +180,9 @@ class Notification(OrgModel):
         constraints = [models.UniqueConstraint(fields=["org", "user", "event"], name="orgs_notification_once")]
         indexes = [
             models.Index(fields=["org", "user", "-id"], name="orgs_notification_recent"),
-            models.Index(fields=["org", "user"], condition=Q(read_at=None), name="orgs_notification_unread"),
+            models.Index(
+                fields=["org", "user"], condition=Q(read_at=None, in_app=True), name="orgs_notification_unread"
+            ),
         ]
 
     def __str__(self) -> str:
