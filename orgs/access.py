@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 from urllib.parse import urlsplit
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.cache import patch_cache_control
 
-from orgs.models import Membership, Organization
-from orgs.roles import Permission
+from orgs.models import Membership, Organization, open_organization
+from orgs.roles import Permission, Role
 from orgs.scoping import org_scope, user_scope
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 P = ParamSpec("P")
+
+LAST_ORG = "org"  # the cookie's name
+_YEAR = 365 * 24 * 60 * 60
 
 
 class OrgRequest(HttpRequest):
@@ -32,41 +38,72 @@ class OrgRequest(HttpRequest):
 
 
 def membership_of(user: User, org_slug: str) -> Membership:
-    """The user's place in an organization that is not disabled. Raises `Http404` for strangers."""
-    with user_scope(user.pk):
-        membership = (
-            Membership.all_orgs.select_related("org")
-            .filter(user=user, org__slug=org_slug, org__disabled_at=None)
-            .first()
-        )
-    if membership is None:
+    """The user's place in an organization that people may work in. Raises `Http404` for strangers."""
+    membership = _membership(user, org_slug)
+    if not membership.org.is_open:
         raise Http404("No such organization")
     return membership
 
 
-def org_view(permission: Permission) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+def _membership(user: User, org_slug: str) -> Membership:
+    """The user's place in an organization that is not disabled; one that is to be deleted is there for its owners."""
+    with user_scope(user.pk):
+        membership = (
+            Membership.all_orgs.select_related("org")
+            .filter(user=user, org__slug=org_slug, org__disabled_at=None, org__deleted_at=None)
+            .first()
+        )
+    if membership is None or (membership.org.deletion_due_at is not None and membership.role != Role.OWNER):
+        raise Http404("No such organization")
+    return membership
+
+
+def org_view(
+    permission: Permission, *, while_closing: bool = False
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Guard a view of one organization. The view runs inside the organization's scope and gets `request.org`
-    and `request.membership`; its URL must name `org_slug`, which the view does not receive."""
+    and `request.membership`; its URL must name `org_slug`, which the view does not receive. Owners of an organization
+    that is to be deleted are sent to where they can keep it, unless the view is open `while_closing`."""
 
     def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def guarded(request: HttpRequest, org_slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
-            membership = membership_of(cast("User", request.user), org_slug)
+            membership = _membership(cast("User", request.user), org_slug)
             if not membership.allows(permission):
                 raise PermissionDenied(f"Your role may not do this ({permission}).")
+            if not (membership.org.is_open or while_closing):
+                return _to_closing(request, org_slug)
             request.org = membership.org  # type: ignore[attr-defined]
             request.membership = membership  # type: ignore[attr-defined]
             with org_scope(membership.org, user_id=membership.user_id):
                 response = view(request, *args, **kwargs)
-            patch_cache_control(response, private=True, no_store=True)
+            if not response.has_header("Cache-Control"):
+                patch_cache_control(response, private=True, no_store=True)
+            _remember(request, response, org_slug)
             return response
 
         guarded.org_permission = permission  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def _remember(request: HttpRequest, response: HttpResponseBase, org_slug: str) -> None:
+    """Which organization `/` leads to next time. Only a hint: whoever comes back must still belong to it."""
+    is_page = response.headers.get("Content-Type", "").startswith("text/html") and "HX-Request" not in request.headers
+    if request.method == "GET" and is_page and request.COOKIES.get(LAST_ORG) != org_slug:
+        response.set_cookie(
+            LAST_ORG, org_slug, max_age=_YEAR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+        )
+
+
+def _to_closing(request: HttpRequest, org_slug: str) -> HttpResponseBase:
+    address = reverse("org-delete-cancel", args=[org_slug])
+    if "HX-Request" in request.headers:
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return redirect(address)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
@@ -87,9 +124,9 @@ def org_task(**options: Any) -> Callable[[Callable[Concatenate[Organization, P],
     def decorate(function: Callable[Concatenate[Organization, P], None]) -> Task[Any, None]:
         @wraps(function)
         def run(org_id: int, *args: Any, **kwargs: Any) -> None:
-            org = Organization.objects.filter(pk=org_id, disabled_at=None).first()
+            org = Organization.objects.filter(open_organization(), pk=org_id).first()
             if org is None:
-                return  # gone or disabled since the task was queued
+                return  # gone or closed since the task was queued
             with org_scope(org):
                 function(org, *args, **kwargs)
 

@@ -1,17 +1,34 @@
-"""Forms about organizations."""
+"""Forms about organizations, their members and invitations."""
 
 from __future__ import annotations
 
-from django import forms
+import re
+from typing import TYPE_CHECKING, Any
 
+from django import forms
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from orgs.invitations import MOST_AT_ONCE
+from orgs.models import Membership
 from orgs.naming import UnfitName, clean_title
+from orgs.roles import INVITED, Role, may_give
+
+if TYPE_CHECKING:
+    _ModelChoiceField = forms.ModelChoiceField[Membership]
+else:
+    _ModelChoiceField = forms.ModelChoiceField
+
+_BETWEEN = re.compile(r"[\s,;]+")
+_MAX_EMAIL = 254
 
 
 class OrganizationForm(forms.Form):
     name = forms.CharField(
         max_length=120,
-        label="Name",
-        help_text="Your company or team. Everybody whom you invite sees it.",
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("Your company or team. Everybody whom you invite sees it."),
         widget=forms.TextInput(attrs={"autocomplete": "organization", "autofocus": True}),
     )
 
@@ -20,3 +37,73 @@ class OrganizationForm(forms.Form):
             return clean_title(str(self.cleaned_data["name"]))
         except UnfitName as unfit:
             raise forms.ValidationError(str(unfit)) from unfit
+
+
+def _roles(actor: Membership, among: Any) -> list[tuple[str, Any]]:
+    return [(role.value, role.label) for role in among if may_give(actor.role, role)]
+
+
+class RoleForm(forms.Form):
+    """The roles that `actor` may give."""
+
+    role = forms.ChoiceField(label=gettext_lazy("Role"))
+
+    def __init__(self, *args: Any, actor: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["role"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = _roles(actor, Role)
+
+
+class _MemberField(_ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.user.display_name} ({obj.user.email})"
+
+
+class TransferForm(forms.Form):
+    member = _MemberField(queryset=None, label=gettext_lazy("New owner"))
+
+    def __init__(self, *args: Any, actor: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = Membership.objects.for_org(actor.org_id).filter(user__is_active=True).exclude(pk=actor.pk)
+        field = self.fields["member"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = others.select_related("user").order_by("user__name", "user__email")
+
+
+class InviteForm(forms.Form):
+    emails = forms.CharField(
+        label=gettext_lazy("E-mail addresses"),
+        help_text=gettext_lazy("One or several, apart by commas, spaces or lines."),
+        max_length=MOST_AT_ONCE * (_MAX_EMAIL + 2),
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+    )
+    role = forms.ChoiceField(label=gettext_lazy("Role"), initial=Role.MEMBER)
+
+    def __init__(self, *args: Any, actor: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["role"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = _roles(actor, INVITED)
+
+    def clean_emails(self) -> list[str]:
+        emails = list(dict.fromkeys(part for part in _BETWEEN.split(self.cleaned_data["emails"]) if part))
+        if not emails:
+            raise forms.ValidationError(_("Give at least one address."))
+        if len(emails) > MOST_AT_ONCE:
+            most = ngettext(
+                "Invite at most %(most)s person at once.", "Invite at most %(most)s people at once.", MOST_AT_ONCE
+            )
+            raise forms.ValidationError(most % {"most": MOST_AT_ONCE})
+        if wrong := [email for email in emails if not _is_address(email)]:
+            raise forms.ValidationError(_("Not an e-mail address: %(emails)s") % {"emails": ", ".join(wrong)[:300]})
+        return list(dict.fromkeys(email.lower() for email in emails))
+
+
+def _is_address(email: str) -> bool:
+    """Letters of other scripts look like those of the address that is meant, so there are none."""
+    try:
+        validate_email(email)
+    except forms.ValidationError:
+        return False
+    return email.isascii() and len(email) <= _MAX_EMAIL

@@ -1,4 +1,4 @@
-"""Founding an organization: it and its owner's membership come into being together or not at all."""
+"""Founding an organization, with its owner in it or not at all, and what it is called."""
 
 from __future__ import annotations
 
@@ -67,3 +67,13 @@ def _just_founded(user: User, *, name: str) -> Organization | None:
         own = user.memberships.filter(role=Role.OWNER, org__name=name, org__created_at__gte=since)
         membership = own.select_related("org").first()
     return membership.org if membership else None
+
+
+def rename(org: Organization, name: str, *, actor: User) -> None:
+    """The slug stays: links to an organization outlive its name."""
+    before = org.name
+    if before == name:
+        return
+    if Organization.objects.filter(pk=org.pk, name=before).update(name=name):
+        org.name = name
+        emit(org, "org.renamed", actor=actor, target=org, before={"name": before}, after={"name": name})

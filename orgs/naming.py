@@ -7,6 +7,8 @@ import re
 _HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _CONTROLS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]")
 
+_LINKING = re.compile(r"(?<=[.:/@])(?=\S)")
+
 
 class UnfitName(ValueError):
     """A name that nothing can have."""
@@ -20,3 +22,9 @@ def clean_title(value: str) -> str:
     if not any(character.isalnum() for character in name):
         raise UnfitName("Give it a name with a letter or a digit in it.")
     return name
+
+
+def unlinked(name: str) -> str:
+    """A name as a mail to strangers repeats it: mail programs make links of what looks like one, and a word joiner,
+    which nobody sees, keeps them from it."""
+    return _LINKING.sub("\u2060", name)

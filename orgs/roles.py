@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 
 class Role(TextChoices):
-    OWNER = "owner", "Owner"
-    ADMIN = "admin", "Admin"
-    MEMBER = "member", "Member"
-    VIEWER = "viewer", "Viewer"
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    MEMBER = "member", _("Member")
+    VIEWER = "viewer", _("Viewer")
 
 
 class Permission(StrEnum):
@@ -23,6 +24,7 @@ class Permission(StrEnum):
     SCANS_VIEW = "scans.view"
     SCANS_START = "scans.start"
     SCANS_CANCEL = "scans.cancel"
+    SCHEDULES_EDIT = "schedules.edit"
     KEYS_MANAGE = "keys.manage"
     MEMBERS_VIEW = "members.view"
     MEMBERS_MANAGE = "members.manage"
@@ -38,6 +40,7 @@ _MEMBER = _VIEWER | {
     Permission.PROMPTS_EDIT,
     Permission.SCANS_START,
     Permission.SCANS_CANCEL,
+    Permission.SCHEDULES_EDIT,
 }
 _ADMIN = _MEMBER | {
     Permission.PROJECTS_CREATE,
@@ -58,3 +61,39 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 
 def grants(role: str, permission: Permission) -> bool:
     return permission in GRANTS[Role(role)]
+
+
+# Whose role somebody may change or end, and which roles they may give. Owners stand above everybody, each other too;
+# admins above members and viewers, whom they may raise to their own height and no further.
+MANAGES: dict[Role, frozenset[Role]] = {
+    Role.OWNER: frozenset(Role),
+    Role.ADMIN: frozenset({Role.MEMBER, Role.VIEWER}),
+    Role.MEMBER: frozenset(),
+    Role.VIEWER: frozenset(),
+}
+GIVES: dict[Role, frozenset[Role]] = {
+    Role.OWNER: frozenset(Role),
+    Role.ADMIN: frozenset({Role.ADMIN, Role.MEMBER, Role.VIEWER}),
+    Role.MEMBER: frozenset(),
+    Role.VIEWER: frozenset(),
+}
+# Nobody owns an organization by a link in a mail: an owner makes somebody who has joined one.
+INVITED = (Role.ADMIN, Role.MEMBER, Role.VIEWER)
+
+
+def may_manage(actor: str, target: str) -> bool:
+    """Whether `actor` may remove a `target`."""
+    return Role(target) in MANAGES[Role(actor)]
+
+
+def may_give(actor: str, role: str) -> bool:
+    return Role(role) in GIVES[Role(actor)]
+
+
+def may_change(actor: str, target: str, new: str) -> bool:
+    """Whether `actor` may make a `target` a `new`."""
+    return may_manage(actor, target) and may_give(actor, new)
+
+
+def is_lower(role: str, than: str) -> bool:
+    return GRANTS[Role(role)] < GRANTS[Role(than)]

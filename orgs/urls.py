@@ -1,10 +1,24 @@
-"""Addresses outside any organization."""
+"""Addresses outside any organization, and those of an organization itself, under `/o/<org_slug>/`."""
 
-from django.urls import path
+from django.urls import include, path
 
-from orgs import views
+from orgs.views import home, invitations, members, settings
+
+of_an_organization = [
+    path("settings/", settings.org_settings, name="org-settings"),
+    path("transfer/", members.org_transfer, name="org-transfer"),
+    path("leave/", members.org_leave, name="org-leave"),
+    path("members/", members.members, name="members"),
+    path("members/<int:pk>/role/", members.member_role, name="member-role"),
+    path("members/<int:pk>/remove/", members.member_remove, name="member-remove"),
+    path("invitations/add/", invitations.invitation_add, name="invitation-add"),
+    path("invitations/<int:pk>/resend/", invitations.invitation_resend, name="invitation-resend"),
+    path("invitations/<int:pk>/revoke/", invitations.invitation_revoke, name="invitation-revoke"),
+]
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("organizations/new", views.organization_new, name="organization-new"),
+    path("", home.home, name="home"),
+    path("organizations/new", home.organization_new, name="organization-new"),
+    path("invitations/<str:token>/", invitations.invitation_accept, name="invitation-accept"),
+    path("o/<slug:org_slug>/", include(of_an_organization)),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from orgs.models import Membership
+from orgs.models import Membership, open_organization
 from orgs.roles import Permission
 from prompts.models import Project
 
@@ -34,7 +34,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return known
     return {
         **known,
-        "memberships": Membership.all_orgs.filter(user=membership.user_id, org__disabled_at=None)
+        "memberships": Membership.all_orgs.filter(open_organization("org__"), user=membership.user_id)
         .select_related("org")
         .order_by("org__name")[:SWITCHER],
         "projects": Project.objects.for_org(membership.org).filter(archived_at=None).order_by("name")[:SWITCHER],

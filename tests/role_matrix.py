@@ -51,6 +51,8 @@ def row(name: str, **given: Any) -> None:
 PROMPT = {"pk": "prompt"}
 KEY = {"pk": "provider key"}
 SCAN = {"pk": "scan"}
+COLLEAGUE = {"pk": "colleague"}
+INVITATION = {"pk": "invitation"}
 
 # fmt: off
 # Projects, brands, prompts, engines, keys                       anon out rem view mem adm own
@@ -99,6 +101,25 @@ row("scan-cancel", at=SCAN,                               get="302 404 404 403 2
                                                          post="302 404 404 403 302 302 302")
 row("scan-retry", at=SCAN,                               post="302 404 404 403 302 302 302")
 row("answer", at={"pk": "answer"},                        get="302 404 404 200 200 200 200")
+
+# The organization and its members; an admin stands above members and viewers only
+row("org-settings", send={"name": "Renamed"},             get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("members",                                            get="302 404 404 200 200 200 200")
+row("member-role", at=COLLEAGUE, send={"role": "admin"},  get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("member-remove", at=COLLEAGUE,                        get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("org-transfer", send={"member": "colleague"},         get="302 404 404 403 403 403 200",
+                                                         post="302 404 404 403 403 403 302")
+# The last owner is told that they cannot go: 302 as well
+row("org-leave",                                          get="302 404 404 200 200 200 200",
+                                                         post="302 404 404 302 302 302 302")
+row("invitation-add", send={"emails": "new@example.com", "role": "member"},
+                                                         post="302 404 404 403 403 302 302")
+row("invitation-resend", at=INVITATION,                  post="302 404 404 403 403 302 302")
+row("invitation-revoke", at=INVITATION,                   get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
 
 # The API
 row("api-project-list", send={"name": "New"},             get="401 404 404 200 200 200 200",

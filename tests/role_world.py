@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.test import Client
@@ -9,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from orgs.models import Membership, Organization
+from orgs.models import Invitation, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
 from prompts.credentials import save_key
@@ -65,7 +66,16 @@ def _browser(user: User | None) -> Client:
 
 def _people(org: Organization, users: Mapping[str, User]) -> dict[str, Any]:
     colleague = User.objects.create_user("colleague@example.com", name="Colleague")
+    invited = Invitation.objects.for_org(org).create(
+        org=org,
+        email="invited@example.com",
+        role=Role.MEMBER,
+        token_digest="0" * 64,
+        expires_at=timezone.now() + timedelta(days=7),
+        sent_at=timezone.now(),
+    )
     return {
+        "invitation": invited.pk,
         "viewer": Membership.objects.for_org(org).get(user=users["viewer"]).pk,
         "colleague": Membership.objects.for_org(org).create(org=org, user=colleague, role=Role.MEMBER).pk,
     }

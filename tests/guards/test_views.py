@@ -12,7 +12,9 @@ from orgs.roles import Permission
 from tests.guards.tree import Address, addresses, tenant_addresses
 
 # Addresses without an organization, by the start of their route.
-PUBLIC = ("", "healthz", "readyz", "operators/", "accounts/", "organizations/")
+PUBLIC = ("", "healthz", "readyz", "operators/", "accounts/", "organizations/", "invitations/")
+PUBLIC += ("features/", "pricing/", "privacy/", "terms/", "docs/", "robots.txt", "sitemap.xml", "llms.txt")
+PUBLIC += ("manifest.webmanifest", "favicon.ico", "apple-touch-icon.png")
 
 
 def is_guarded(address: Address) -> bool:

@@ -1,0 +1,1 @@
+"""Pages about an organization itself: the way in, its settings, its members, invitations."""
