@@ -58,6 +58,11 @@ def site_address(name: str, *, default: str) -> str:
     return given
 
 
+def link(name: str) -> str:
+    """An address of another page, or empty."""
+    return site_address(name, default="") if text(name) else ""
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's form of a Postgres address."""
     try:

@@ -1,0 +1,1 @@
+"""The site as strangers and search engines see it: front page, prices, documentation."""
