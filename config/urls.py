@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/theme/", choose_theme, name="account-theme"),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("config.api")),
+    path("", include("config.public.urls")),
     path("", include("orgs.urls")),
     path("o/<slug:org_slug>/", include("prompts.urls")),
     path("o/<slug:org_slug>/", include("scans.urls")),
