@@ -21,7 +21,22 @@ CODE_PREFIX = "code: "
 
 # Static schedule; organizations' own schedules are rows that a swept task reads. Seconds between runs.
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    f"{CODE_PREFIX}purge organizations": {
+        "task": "orgs.tasks.purge_organizations",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     f"{CODE_PREFIX}sweep scans": {"task": "scans.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
+    f"{CODE_PREFIX}start scheduled scans": {
+        "task": "scans.tasks.start_scheduled",
+        "schedule": 20.0,
+        "options": {"expires": 60},
+    },
+    f"{CODE_PREFIX}announce events": {
+        "task": "orgs.tasks.announce_waiting",
+        "schedule": 15.0,
+        "options": {"expires": 30},
+    },
     f"{CODE_PREFIX}send letters": {
         "task": "accounts.tasks.deliver_letters",
         "schedule": 20.0,

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from orgs.invitations import MOST_AT_ONCE
-from orgs.models import Membership
+from orgs.logos import UnfitImage, drawn_again
+from orgs.models import Membership, Organization
 from orgs.naming import UnfitName, clean_title
 from orgs.roles import INVITED, Role, may_give
 
@@ -37,6 +38,41 @@ class OrganizationForm(forms.Form):
             return clean_title(str(self.cleaned_data["name"]))
         except UnfitName as unfit:
             raise forms.ValidationError(str(unfit)) from unfit
+
+
+class LogoForm(forms.Form):
+    """`image` is cleaned to the bytes that are kept and shown."""
+
+    image = forms.FileField(
+        label=gettext_lazy("Picture"),
+        help_text=gettext_lazy("PNG, JPEG or WebP, at most 2 MB. It is shown as a square."),
+        max_length=255,
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+    )
+
+    def clean_image(self) -> bytes:
+        upload = self.cleaned_data["image"]
+        try:
+            return drawn_again(upload.file, size=upload.size)
+        except UnfitImage as unfit:
+            raise forms.ValidationError(str(unfit)) from unfit
+
+
+class DeleteForm(forms.Form):
+    """The organization's name, typed."""
+
+    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+
+    def __init__(self, *args: Any, org: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.org = org
+        self.fields["name"].label = _("Type %(name)s") % {"name": org.name}
+
+    def clean_name(self) -> str:
+        name = " ".join(str(self.cleaned_data["name"]).split())
+        if name != self.org.name:
+            raise forms.ValidationError(_("That is not the organization's name."))
+        return name
 
 
 def _roles(actor: Membership, among: Any) -> list[tuple[str, Any]]:

@@ -6,6 +6,11 @@ from orgs.views import home, invitations, members, settings
 
 of_an_organization = [
     path("settings/", settings.org_settings, name="org-settings"),
+    path("settings/logo/", settings.org_logo, name="org-logo"),
+    path("settings/logo/remove/", settings.org_logo_remove, name="org-logo-remove"),
+    path("settings/logo/<slug:digest>.png", settings.org_logo_image, name="org-logo-image"),
+    path("settings/delete/", settings.org_delete, name="org-delete"),
+    path("settings/delete/cancel/", settings.org_delete_cancel, name="org-delete-cancel"),
     path("transfer/", members.org_transfer, name="org-transfer"),
     path("leave/", members.org_leave, name="org-leave"),
     path("members/", members.members, name="members"),

@@ -78,6 +78,11 @@ row("prompts-paste",                                      get="302 404 404 403 2
                                                          post="302 404 404 403 422 422 422")
 row("prompts-import",                                     get="302 404 404 403 200 200 200",
                                                          post="302 404 404 403 422 422 422")
+row("schedule",                                           get="302 404 404 200 200 200 200",
+                                                         post="302 404 404 403 422 422 422")
+row("schedule-pause",                                    post="302 404 404 403 302 302 302")
+row("schedule-resume",                                   post="302 404 404 403 302 302 302")
+row("schedule-run",                                      post="302 404 404 403 404 404 404")
 row("prompt-edit", at=PROMPT,                             get="302 404 404 403 200 200 200",
                                                          post="302 404 404 403 422 422 422")
 row("prompt-row", at=PROMPT,                              get="302 404 404 200 200 200 200")
@@ -105,6 +110,15 @@ row("answer", at={"pk": "answer"},                        get="302 404 404 200 2
 # The organization and its members; an admin stands above members and viewers only
 row("org-settings", send={"name": "Renamed"},             get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
+row("org-logo",                                          post="302 404 404 403 403 422 422")
+row("org-logo-remove",                                    get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("org-logo-image", at={"digest": "logo"},              get="302 404 404 200 200 200 200")
+row("org-delete", send={"name": "Acme"},                  get="302 404 404 403 403 403 200",
+                                                         post="302 404 404 403 403 403 302")
+# Nothing to take back here: the owner is led to the settings
+row("org-delete-cancel",                                  get="302 404 404 403 403 403 302",
+                                                         post="302 404 404 403 403 403 302")
 row("members",                                            get="302 404 404 200 200 200 200")
 row("member-role", at=COLLEAGUE, send={"role": "admin"},  get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")

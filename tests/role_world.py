@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from orgs.logos import set_logo
 from orgs.models import Invitation, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
@@ -74,7 +75,9 @@ def _people(org: Organization, users: Mapping[str, User]) -> dict[str, Any]:
         expires_at=timezone.now() + timedelta(days=7),
         sent_at=timezone.now(),
     )
+    set_logo(org, b"picture", actor=users["owner"])
     return {
+        "logo": org.logo_digest,
         "invitation": invited.pk,
         "viewer": Membership.objects.for_org(org).get(user=users["viewer"]).pk,
         "colleague": Membership.objects.for_org(org).create(org=org, user=colleague, role=Role.MEMBER).pk,
