@@ -1,4 +1,4 @@
-"""What the operators' pages of every table share: counts that stay cheap, records nobody changes, acts that ask first."""
+"""What the operators' pages of every table share: cheap counts, records nobody changes, acts that ask first."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ class ConfigConfig(AppConfig):
     def ready(self) -> None:
         # Binds `shared_task` to our broker in every process that uses Django.
         from config import celery  # noqa: F401
+        from config.operators import traces  # noqa: F401  - connects to the tasks' signals
 
 
 class ServedFilesConfig(StaticFilesConfig):

@@ -124,6 +124,15 @@ SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now(), 
 FROM gone WHERE a.id = gone.id AND a.lost_leases < %(suspect)s
 """
 
+_TAKE_BACK = """
+WITH chosen AS MATERIALIZED (
+  SELECT id FROM scans_answer WHERE id = ANY(%(ids)s) AND status = 'claimed' ORDER BY id FOR UPDATE
+)
+UPDATE scans_answer a
+SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now()
+FROM chosen WHERE a.id = chosen.id RETURNING a.org_id, a.scan_id
+"""
+
 _CONDEMNED = """
 SELECT id, lease_token, org_id, project_id, scan_id, lane, engine, prompt_text, country, language, attempts, true,
     created_at
@@ -195,6 +204,17 @@ def give_back(claimed: Iterable[Claimed], *, asked: bool) -> None:
 def expire(*, limit: int = 1000) -> int:
     """Return answers whose workers are gone, except those that have lost too many. How many were returned."""
     return _execute(_EXPIRE, {"suspect": _SUSPECT, "limit": limit})
+
+
+def expired() -> int:
+    """How many leases have run out and were not returned yet."""
+    [(count,)] = _rows("SELECT count(*) FROM scans_answer WHERE status = 'claimed' AND lease_until < now()")
+    return int(count)
+
+
+def take_back(ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return leased answers whoever holds them. (organization, scan) of each that was leased."""
+    return [(org_id, scan_id) for org_id, scan_id in _rows(_TAKE_BACK, {"ids": list(ids)})]
 
 
 def condemned(*, limit: int = 1000) -> list[Claimed]:

@@ -9,6 +9,7 @@ declare(
     scan_finished=_("A scan ended"),
     scan_cancelled=_("A scan was cancelled"),
     scan_retried=_("Failed answers of a scan were asked again"),
+    scan_requeued=_("Stuck answers of a scan were returned to the queue"),
     schedule_saved=_("A schedule was set or changed"),
     schedule_paused=_("A schedule was paused"),
     schedule_resumed=_("A schedule was resumed"),

@@ -1,0 +1,1 @@
+"""Operators' own pages beside the admin: the health of queues, lanes, workers and services."""

@@ -1,0 +1,16 @@
+"""Operators' own pages, under /operators/."""
+
+from django.contrib import admin
+from django.urls import path
+
+from config.operators import views
+from orgs.operators import OperatorsSite
+
+site = admin.site
+assert isinstance(site, OperatorsSite)  # guards every page here
+
+urlpatterns = [
+    path("health/", site.unscoped_view(views.health), name="operators-health"),
+    path("health/workers/", site.unscoped_view(views.workers), name="operators-workers"),
+    path("health/requeue/", site.unscoped_view(views.requeue), name="operators-requeue"),
+]
