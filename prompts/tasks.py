@@ -1,15 +1,41 @@
-"""What a worker that calls models does before it starts."""
+"""What a worker that calls models does before it starts, and the suggestions that it answers."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from celery import shared_task
 from celery.signals import worker_init
+from kombu.exceptions import OperationalError
 
-from prompts import gateway
+from prompts import gateway, suggesting
+
+logger = logging.getLogger("prompter.prompts")
+
+EXPIRES = 60  # an older nudge tells nothing: the sweep repeats it
 
 
 @worker_init.connect(weak=False)
 def _preload(**_: Any) -> None:
     """In the parent, so that its children share the memory and none of them pays for it again."""
     gateway.preload()
+
+
+@shared_task(ignore_result=True, time_limit=140, soft_time_limit=130)
+def answer_suggestion(org_id: int, pk: int) -> None:
+    suggesting.work(org_id, pk)
+
+
+@shared_task(ignore_result=True, time_limit=60, soft_time_limit=50)
+def sweep_suggestions() -> None:
+    for org_id, pk in suggesting.recover():
+        nudge_suggestion(org_id, pk)
+
+
+def nudge_suggestion(org_id: int, pk: int) -> None:
+    """Losing the message loses nothing: the sweep sends another."""
+    try:
+        answer_suggestion.apply_async((org_id, pk), expires=EXPIRES, retry=False)
+    except OperationalError:
+        logger.warning("the task queue cannot be reached; suggestion %s waits for the next sweep", pk)

@@ -16,7 +16,9 @@ from tests.guards.tree import APPS, ROOT, python_files
 ALL_ORGS_ALLOWED = {
     "orgs/scoping.py": "defines it",
     "orgs/access.py": "looks a membership up before the scope exists",
+    "orgs/notify.py": "finds events that nobody was told of yet",
     "prompts/shell.py": "lists the user's own memberships",
+    "prompts/suggesting.py": "sweeps suggestions of every organization",
     "scans/claims.py": "claims due answers of every organization",
     "scans/management/commands/scan.py": "finds a project by its slug alone",
 }

@@ -9,6 +9,7 @@ import time
 import zlib
 from dataclasses import replace
 
+from . import advice
 from .dice import seeded
 from .exchange import Answer, Ask, Finish, Piece, Source, count_tokens
 from .language import detect
@@ -34,6 +35,8 @@ class Author:
         """The `ordinal`-th answer to this very question. `ending` forces how it finishes."""
         day = self.world.today() if options.day is None else options.day
         dice, token = _dice(options.seed, day, ask, ordinal)
+        if advice.wanted(ask):
+            return self._advice(ask, dice=dice, token=token, day=day, ending=ending)
         language = detect(ask.prompt or ask.system, ask.country)
         topic = self.topic(ask.prompt, language)
         cast = self._cast(ask, topic, dice=dice, options=options, day=day, language=language)
@@ -47,6 +50,20 @@ class Author:
             pieces=() if finish is Finish.EMPTY else pieces,
             sources=cast.sources if finish is not Finish.REFUSAL else (),
             queries=scribe.queries(self.world.year(day)) if ask.web_search else (),
+            created=int(time.time()),
+        )
+        return self._measured(draft, ask, dice)
+
+    def _advice(self, ask: Ask, *, dice: random.Random, token: str, day: int, ending: Finish | None) -> Answer:
+        """A list as JSON. It is never refused by chance: nobody would learn anything from that."""
+        words = advice.about(ask)
+        topic = self.topic(words, detect(words, ask.country))
+        text = advice.advise(self.world, ask, topic=topic, day=day, dice=dice)
+        draft = Answer(
+            token=token,
+            model=self.world.snapshot(ask.provider, ask.model, day),
+            finish=ending or Finish.STOP,
+            pieces=() if ending is Finish.EMPTY else (Piece(text),),
             created=int(time.time()),
         )
         return self._measured(draft, ask, dice)
