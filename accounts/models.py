@@ -63,6 +63,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="accounts_user_email_uniq")]
+        permissions = [("impersonate", "Can act as another user")]
 
     def __str__(self) -> str:
         return self.email
