@@ -9,8 +9,11 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from scans import timetable
 from scans.launch import MAX_SAMPLES
-from scans.models import Answer
+from scans.models import Answer, Schedule
+from scans.schedule import MAX_JITTER, ScheduleFields
+from scans.timetable import MAX_EXPRESSION, zones
 
 
 class StartForm(forms.Form):
@@ -39,3 +42,64 @@ class AnswerFilterForm(forms.Form):
     def lookups(self) -> dict[str, str]:
         names = {"q": "prompt_text__icontains", "engine": "engine", "status": "status"}
         return {names[name]: value for name, value in self.cleaned_data.items() if value}
+
+
+class ScheduleForm(forms.Form):
+    """When a project is scanned by itself."""
+
+    cadence = forms.ChoiceField(label=_lazy("How often"), choices=Schedule.Cadence.choices)
+    time_of_day = forms.TimeField(
+        label=_lazy("Time of day"),
+        input_formats=["%H:%M", "%H:%M:%S"],
+        widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+        help_text=_lazy("Every day and every week."),
+    )
+    weekday = forms.TypedChoiceField(
+        label=_lazy("Day of the week"), choices=Schedule.Weekday.choices, coerce=int, help_text=_lazy("Every week.")
+    )
+    cron = forms.CharField(
+        label=_lazy("Cron expression"),
+        required=False,
+        max_length=MAX_EXPRESSION,
+        help_text=_lazy(
+            "Five fields: minute, hour, day of the month, month, day of the week. For example: 0 2 * * 1-5"
+        ),
+    )
+    time_zone = forms.ChoiceField(label=_lazy("Time zone"))
+    engines = forms.MultipleChoiceField(
+        label=_lazy("Engines"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_lazy("None ticked: the project's engines at that time."),
+    )
+    samples = forms.IntegerField(
+        label=_lazy("Answers per prompt and engine"),
+        required=False,
+        min_value=1,
+        max_value=MAX_SAMPLES,
+        help_text=_lazy("Empty: the project's number at that time."),
+    )
+    jitter_minutes = forms.IntegerField(
+        label=_lazy("Spread, in minutes"),
+        min_value=0,
+        max_value=MAX_JITTER,
+        help_text=_lazy("The scan starts at a fixed moment within so many minutes after its time, to spread the load."),
+    )
+
+    def __init__(self, data: Any, *, engines: Iterable[tuple[str, str]], initial: dict[str, Any]) -> None:
+        super().__init__(data, initial=initial)
+        self.fields["engines"].choices = list(engines)  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = [(zone, zone.replace("_", " ")) for zone in sorted(zones())]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if not self.errors and given["cadence"] == Schedule.Cadence.CRON:
+            try:
+                given["cron"] = timetable.parse(given["cron"], given["time_zone"]).expression
+            except timetable.BadTimetable as bad:
+                self.add_error(bad.field, str(bad))
+        return given
+
+    @property
+    def fields_given(self) -> ScheduleFields:
+        return ScheduleFields(**{**self.cleaned_data, "engines": tuple(self.cleaned_data["engines"])})

@@ -28,7 +28,7 @@ MAX_SAMPLES = 10
 
 class CannotStart(Exception):
     """A scan cannot start or be retried. `message` is for people; `code` is one of archived, no_prompts, no_engines,
-    samples, engine_unavailable, already_running (`scan` is the one that runs), done (the batch has its scan) and quota."""
+    samples, engine_unavailable, already_running (`scan` is the one that runs), done (the batch has its scan), quota."""
 
     def __init__(self, message: str, *, code: str, scan: Scan | None = None) -> None:
         super().__init__(message)

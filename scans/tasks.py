@@ -38,6 +38,13 @@ def sweep() -> None:
         nudge()
 
 
+@shared_task(ignore_result=True, time_limit=300, soft_time_limit=280)
+def start_scheduled() -> None:
+    from scans import schedule  # it starts scans, which nudge
+
+    schedule.start_due()
+
+
 @org_task(time_limit=300, soft_time_limit=280)
 def rematch_answers(org: Organization, event_id: int, after: int, latest_only: int) -> None:
     """One page in one transaction, then the next. The event says which project's brands changed, and when."""

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scans import views
+from scans import schedule_views, views
 
 P = "p/<slug:project_slug>/"
 
@@ -15,5 +15,9 @@ urlpatterns = [
     path(f"{P}scans/<int:pk>/progress/", views.scan_progress, name="scan-progress"),
     path(f"{P}scans/<int:pk>/cancel/", views.scan_cancel, name="scan-cancel"),
     path(f"{P}scans/<int:pk>/retry/", views.scan_retry, name="scan-retry"),
+    path(f"{P}schedule/", schedule_views.schedule, name="schedule"),
+    path(f"{P}schedule/pause/", schedule_views.schedule_pause, name="schedule-pause"),
+    path(f"{P}schedule/resume/", schedule_views.schedule_resume, name="schedule-resume"),
+    path(f"{P}schedule/run/", schedule_views.schedule_run, name="schedule-run"),
     path(f"{P}answers/<int:pk>/", views.answer, name="answer"),
 ]

@@ -102,6 +102,7 @@ def _scans(scene: "Scenery") -> list[Shot]:
     return [
         Shot(name="overview", path=project),
         Shot(name="scans", path=f"{project}scans/"),
+        Shot(name="schedule", path=f"{project}schedule/"),
         Shot(name="scan", path=f"{project}scans/{latest.pk}/"),
         Shot(name="scan-partial", path=f"{project}scans/{partial.pk}/"),
         Shot(name="scan-filtered", path=f"{project}scans/{partial.pk}/?status=failed"),
@@ -115,6 +116,6 @@ def _scans(scene: "Scenery") -> list[Shot]:
 
 def _empty(scene: "Scenery") -> list[Shot]:
     project = f"/o/{scene.org.slug}/p/{scene.empty_project.slug}/"
-    pages = {"overview": "", "prompts": "prompts/", "brands": "brands/", "scans": "scans/", "engines": "engines/"}
+    pages = {"overview": "", "prompts": "prompts/", "brands": "brands/", "scans": "scans/", "schedule": "schedule/", "engines": "engines/"}
     shots = [Shot(name=f"empty-{name}", path=f"{project}{path}") for name, path in pages.items()]
     return [Shot(name="empty-org-home", path=f"/o/{scene.empty_org.slug}/"), *shots]

@@ -19,6 +19,7 @@ ALL_ORGS_ALLOWED = {
     "orgs/notify.py": "finds events that nobody was told of yet",
     "prompts/shell.py": "lists the user's own memberships",
     "prompts/suggesting.py": "sweeps suggestions of every organization",
+    "scans/schedule.py": "finds the slots that are due in every organization",
     "scans/claims.py": "claims due answers of every organization",
     "scans/management/commands/scan.py": "finds a project by its slug alone",
 }
