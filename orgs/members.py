@@ -80,6 +80,25 @@ def transfer_ownership(org: Organization, pk: int, *, actor: User) -> Membership
     return target
 
 
+def put_role(membership: Membership, *, role: Role, operator: User) -> None:
+    """As `change_role`, by an operator, who belongs to no organization. Raises `Http404` and `LastOwner`."""
+    with transaction.atomic():
+        membership.org.take_turn()
+        before = membership.role
+        if before == Role.OWNER:
+            _keep_an_owner(without=membership)
+        _set_role(membership, role)
+        _tell("membership.role_changed", membership, actor=operator, before=before, after=role)
+
+
+def put_out(membership: Membership, *, operator: User) -> None:
+    """As `remove_member`, by an operator. Raises `Http404` and `LastOwner`."""
+    with transaction.atomic():
+        membership.org.take_turn()
+        _end(membership)
+        _tell("membership.removed", membership, actor=operator, before=membership.role)
+
+
 def is_last_owner(membership: Membership) -> bool:
     return membership.role == Role.OWNER and not _other_owners(membership).exists()
 
