@@ -45,15 +45,15 @@ async def close() -> None:
         await client.aclose()
 
 
-def lane_states(lane_keys: Iterable[str]) -> dict[str, LaneState]:
-    """What every lane is doing, for screens; nothing while Redis cannot be reached."""
+def lane_states(lane_keys: Iterable[str]) -> dict[str, LaneState] | None:
+    """What every lane is doing, for screens; None while Redis cannot be reached."""
     lane_keys = list(lane_keys)
     if not lane_keys:
         return {}
     try:
         return read_states(_reader(settings.REDIS_URL), lane_keys)
     except UNREACHABLE:
-        return {}
+        return None
 
 
 def lane_gauges(lane_keys: Iterable[str]) -> dict[str, LaneGauge] | None:

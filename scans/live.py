@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from scans.models import Answer, Scan
 from scans.overview import engine_name
+from scans.pauses import Pause, pauses_of
 from scans.tallies import Estimate, own_visibility, own_visibility_by_engine
 
 SHOWN_FAILURES = 20
@@ -37,6 +38,7 @@ class Lane:
     failed: int
     open: int
     visibility: Estimate | None = None
+    pause: Pause | None = None
 
     @property
     def percent(self) -> int:
@@ -66,6 +68,10 @@ class Board:
     failed_retryable: int
     lanes: tuple[Lane, ...]
     failures: tuple[Failure, ...]
+
+    @property
+    def paused(self) -> list[Lane]:
+        return [lane for lane in self.lanes if lane.pause]
 
     @property
     def open(self) -> int:
@@ -99,11 +105,13 @@ class ScanLine:
 
 
 def board_of(scan: Scan) -> Board:
-    """Two queries while the scan runs; a third once it has ended, for what it says of the own brand."""
+    """Three queries: the last for what pauses while the scan runs, and for what it says of the own brand when it has
+    ended."""
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan)
     counts = {row["engine"]: row for row in answers.values("engine").annotate(total=Count("pk"), **_COUNTS)}
     seen = {} if scan.is_open else own_visibility_by_engine(scan.org_id, scan.pk)
-    lanes = tuple(_lane(key, counts[key], seen.get(key)) for key in _in_order(scan, counts))
+    pauses = pauses_of(scan)
+    lanes = tuple(_lane(key, counts[key], seen.get(key), pauses.get(key)) for key in _in_order(scan, counts))
     failed = sum(row["failed"] for row in counts.values())
     return Board(
         total=sum(row["total"] for row in counts.values()),
@@ -139,7 +147,7 @@ def _scan_line(scan: Scan, counts: dict[str, Any], visibility: Estimate | None) 
     )
 
 
-def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None) -> Lane:
+def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None, pause: Pause | None) -> Lane:
     name = engine_name(key)
     ended = counts["succeeded"] + counts["failed"] + counts["cancelled"]
     return Lane(
@@ -151,6 +159,7 @@ def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None) -> Lane
         failed=counts["failed"],
         open=counts["total"] - ended,
         visibility=visibility,
+        pause=pause,
     )
 
 

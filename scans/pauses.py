@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Min, Q
@@ -13,14 +14,18 @@ from django.utils.translation import gettext as _
 from prompts.gateway import lane_states
 from scans.models import Answer, Scan
 
+if TYPE_CHECKING:
+    from prompts.llm.lanes import LaneState
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """`kind` is breaker_open, rate_limited, or what the last calls failed with."""
+    """`kind` is breaker_open, rate_limited, redis_down, or what the last calls failed with; `until` is None where
+    nobody can tell."""
 
     kind: str
     reason: str
-    until: datetime
+    until: datetime | None
 
 
 def pauses_of(scan: Scan) -> dict[str, Pause]:
@@ -35,16 +40,20 @@ def pauses_of(scan: Scan) -> dict[str, Pause]:
     )
     idle = [row for row in rows if not row["asking"]]
     states = lane_states(row["lane"] for row in idle)
-    pauses = {}
-    for row in idle:
-        state = states.get(row["lane"])
-        if state and state.paused_until and state.breaker_open:
-            reason = _("The provider has been failing; one call will try again")
-            pauses[row["engine"]] = Pause(kind="breaker_open", reason=reason, until=state.paused_until)
-        elif state and state.paused_until:
-            reason = _("The provider's limit is reached")
-            pauses[row["engine"]] = Pause(kind="rate_limited", reason=reason, until=state.paused_until)
-        elif row["due_at"] > timezone.now() and row["kinds"]:
-            reason = _("The last calls failed and will be made again")
-            pauses[row["engine"]] = Pause(kind=row["kinds"][0], reason=reason, until=row["due_at"])
-    return pauses
+    if states is None:
+        reason = _("Nothing is asked while Redis cannot be reached; the scan goes on by itself")
+        return {row["engine"]: Pause(kind="redis_down", reason=reason, until=None) for row in idle}
+    found = {row["engine"]: _pause(row, states.get(row["lane"])) for row in idle}
+    return {engine: pause for engine, pause in found.items() if pause is not None}
+
+
+def _pause(row: dict[str, Any], state: LaneState | None) -> Pause | None:
+    if state and state.paused_until and state.breaker_open:
+        reason = _("The provider has been failing; one call will try again")
+        return Pause(kind="breaker_open", reason=reason, until=state.paused_until)
+    if state and state.paused_until:
+        return Pause(kind="rate_limited", reason=_("The provider's limit is reached"), until=state.paused_until)
+    if row["due_at"] > timezone.now() and row["kinds"]:
+        reason = _("The last calls failed and will be made again")
+        return Pause(kind=row["kinds"][0], reason=reason, until=row["due_at"])
+    return None

@@ -1,10 +1,13 @@
 """Why an engine of a running scan waits."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from orgs.scoping import org_scope
 from prompts.llm.simulator.server import Running
 from prompts.models import Project
@@ -12,6 +15,7 @@ from scans.launch import cancel_scan
 from scans.models import Answer, Scan
 from scans.pauses import Pause, pauses_of
 from tests.scans.running import ENGINES, add_prompts, run, started
+from tests.screens import ClientOf
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,7 +41,7 @@ def test_a_provider_that_keeps_failing_is_paused(scan: Scan, simulator: Running)
     found = pauses(scan)
     assert set(found) == {ENGINES[0]}
     assert found[ENGINES[0]].kind == "breaker_open"
-    assert found[ENGINES[0]].until > timezone.now()
+    assert (found[ENGINES[0]].until or timezone.now()) > timezone.now()
 
 
 def test_a_provider_that_asks_us_to_wait_is_paused(scan: Scan, simulator: Running) -> None:
@@ -45,7 +49,7 @@ def test_a_provider_that_asks_us_to_wait_is_paused(scan: Scan, simulator: Runnin
     run(budget_seconds=1.5)
     pause = pauses(scan)[ENGINES[1]]
     assert pause.kind in ("rate_limited", "breaker_open")
-    assert pause.until > timezone.now()
+    assert (pause.until or timezone.now()) > timezone.now()
 
 
 def test_answers_that_wait_for_their_next_call_say_what_the_last_one_met(scan: Scan) -> None:
@@ -54,6 +58,26 @@ def test_answers_that_wait_for_their_next_call_say_what_the_last_one_met(scan: S
         waiting = Answer.objects.for_org(scan.org_id).filter(engine=ENGINES[0])
         waiting.update(due_at=later, error_kind="timeout", error="No answer.")
     assert pauses(scan) == {ENGINES[0]: Pause(kind="timeout", reason=pauses(scan)[ENGINES[0]].reason, until=later)}
+
+
+def test_without_redis_everything_waits_and_says_so(scan: Scan, settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    found = pauses(scan)
+    assert {engine: (pause.kind, pause.until) for engine, pause in found.items()} == dict.fromkeys(
+        ENGINES[:2], ("redis_down", None)
+    )
+
+
+def test_the_page_says_which_engine_waits_why_and_until_when(scan: Scan, client_of: ClientOf, member: User) -> None:
+    later = timezone.now() + timedelta(minutes=7)
+    with org_scope(scan.org_id):
+        waiting = Answer.objects.for_org(scan.org_id).filter(engine=ENGINES[1])
+        waiting.update(due_at=later, error_kind="timeout", error="No answer.")
+    page = client_of(member).get(reverse("scan", args=["acme", "lumenboard", scan.pk])).content.decode()
+    said = page[page.index("What waits, and why") :]
+    assert "The last calls failed and will be made again" in said
+    assert f"until {later.astimezone(UTC):%H:%M}" in " ".join(said.split())
+    assert page.count("will be made again") == 1
 
 
 def test_an_ended_scan_waits_for_nothing(scan: Scan) -> None:

@@ -25,7 +25,6 @@ from prompts.models import Project
 from scans.launch import CannotStart, start_scan
 from scans.live import Board, Lane, board_of
 from scans.models import Answer, Scan
-from scans.pauses import Pause, pauses_of
 from scans.tallies import Estimate
 
 DONE, PARTIAL, FAILED = 0, 1, 2
@@ -89,27 +88,27 @@ def _watch(scan: Scan, console: Console) -> Board:
     patience, tasks = _Patience(), dict[str, TaskID]()
     with _bars(console) as progress:
         while True:
-            board, pauses = _look(scan)
+            board = _look(scan)
             for lane in board.lanes:
                 task = tasks.get(lane.key)
                 task = tasks[lane.key] = progress.add_task(_name(lane), note="") if task is None else task
-                note = _note(lane, pauses.get(lane.key))
+                note = _note(lane)
                 progress.update(task, total=lane.total, completed=lane.total - lane.open, note=note)
             if board.finished:
                 return board
-            patience.check(sign=(scan.status, board.done), excused=bool(pauses))
+            patience.check(sign=(scan.status, board.done), excused=bool(board.paused))
             time.sleep(POLL)
 
 
-def _look(scan: Scan) -> tuple[Board, dict[str, Pause]]:
+def _look(scan: Scan) -> Board:
     with org_scope(scan.org_id):
         scan.refresh_from_db(from_queryset=Scan.objects.for_org(scan.org_id))
-        return board_of(scan), pauses_of(scan)
+        return board_of(scan)
 
 
-def _note(lane: Lane, pause: Pause | None) -> str:
-    if pause:
-        return f"{pause.reason} at {pause.until:%H:%M:%S} UTC"
+def _note(lane: Lane) -> str:
+    if lane.pause:
+        return lane.pause.reason + (f" at {lane.pause.until:%H:%M:%S} UTC" if lane.pause.until else "")
     return f"{lane.failed} failed" if lane.failed else ""
 
 
