@@ -118,10 +118,10 @@ def _empty_some(org_id: int, model: type[models.Model]) -> int:
 
 
 def _bury(org_id: int) -> bool:
-    """What the audit trail refers to stays, without a name, and the slug is free again."""
+    """What the audit trail refers to stays, without a name, and under a slug that no name makes."""
     with org_scope(org_id):
         due = Organization.objects.filter(pk=org_id, deletion_due_at__lte=timezone.now(), deleted_at=None)
-        buried = due.update(name=TOMBSTONE, slug=f"deleted-{org_id}", logo_digest="", deleted_at=timezone.now())
+        buried = due.update(name=TOMBSTONE, slug=f"_deleted-{org_id}", logo_digest="", deleted_at=timezone.now())
         if buried:
             emit(org_id, "org.deleted", target=Organization.objects.get(pk=org_id))
     return bool(buried)

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from orgs.events import emit
 from orgs.models import Membership, Organization
+from orgs.naming import RESERVED
 from orgs.roles import Role
 from orgs.scoping import org_scope, user_scope
 
@@ -34,10 +35,10 @@ def found_organization(user: User, *, name: str) -> Organization:
 
 
 def free_slug(name: str) -> str:
-    """The name as a slug, numbered when others have it."""
-    wanted = slugify(name)[:50].strip("-_") or "organization"
+    """The name as a slug, numbered when others have it or nobody may."""
+    wanted = slugify(name)[:50].strip("-_") or "company"
     taken = set(Organization.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
-    return first_free(wanted, taken)
+    return first_free(wanted, taken | RESERVED)
 
 
 def first_free(wanted: str, taken: set[str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
-from django.urls import path
+from django.urls import include, path
 from django.views.decorators.http import require_http_methods
 
 from orgs.access import org_view
@@ -90,7 +90,9 @@ def planted(request: HttpRequest) -> HttpResponse:
 
 
 class planted_urls:
-    urlpatterns = [path("o/<slug:org_slug>/planted/", planted, name="planted")]
+    """The site's own addresses are there as well: its error pages lead to them."""
+
+    urlpatterns = [path("o/<slug:org_slug>/planted/", planted, name="planted"), path("", include("config.urls"))]
 
 
 PLANTED = Address(route="o/<slug:org_slug>/planted/", name="planted", callback=planted, arguments=("org_slug",))
@@ -111,7 +113,6 @@ def test_a_planted_address_is_found() -> None:
 
 def test_a_wrong_cell_and_a_method_without_a_row_are_found(db: None, settings: Any) -> None:
     settings.ROOT_URLCONF = planted_urls
-    settings.LOGIN_URL = "/sign-in/"
     world = make_world()
     right = "302 404 404 403 200 200 200"
     assert list(row_problems(world, made_row("planted", get=right, post=right), PLANTED)) == []
