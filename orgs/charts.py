@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil
 
 SERIES = 6  # as many colours as stay apart for every kind of colour vision
 MARKS = ("circle", "square", "diamond", "triangle", "bar", "cross")
-STEPS = (0.05, 0.1, 0.2, 0.25)  # a scale ends at five of these at most
+STEPS = (0.05, 0.1, 0.2, 0.25)  # a scale ends at four of these at most
 TOP, BOTTOM = 6.0, 88.0  # where the plot of a trend begins and ends; its labels stand below
 SIDES = 3.0
 
@@ -94,10 +95,10 @@ class Trend:
 
 
 def scale(points: Iterable[Point]) -> tuple[float, float]:
-    """(step, end) of an axis from nought that holds every value and interval, with at most five steps."""
+    """(step, end) of an axis from nought that holds every value and interval, with at most four steps."""
     peak = max((point.high if point.high is not None else point.value or 0.0 for point in points), default=0.0)
     peak = min(max(peak, 0.05), 1.0)
-    step = next((step for step in STEPS if ceil(round(peak / step, 9)) <= 5), STEPS[-1])
+    step = next((step for step in STEPS if ceil(round(peak / step, 9)) <= 4), STEPS[-1])
     return step, min(1.0, step * ceil(round(peak / step, 9)))
 
 
@@ -148,16 +149,28 @@ def _line(series: Series, place: int, across: Sequence[float], end: float) -> Li
         )
         for number, (x, point) in enumerate(known)
     ]
-    there = [f"{mark.x} {mark.high}" for mark in marks]
-    back = [f"{mark.x} {mark.low}" for mark in reversed(marks)]
+    runs = [run for run in _runs(series.points, marks) if len(run) > 1]
     return Line(
         name=series.name,
         number=place + 1,
         shape=MARKS[place],
-        path=f"M{' L'.join(f'{mark.x} {mark.y}' for mark in marks)}" if len(marks) > 1 else "",
-        band=f"M{' L'.join(there + back)} Z" if len(marks) > 1 else "",
+        path=" ".join(f"M{' L'.join(f'{mark.x} {mark.y}' for mark in run)}" for run in runs),
+        band=" ".join(map(_band, runs)),
         marks=marks,
     )
+
+
+def _runs(points: Sequence[Point], marks: Sequence[Mark]) -> list[list[Mark]]:
+    """Marks that follow each other without an unknown point between them."""
+    waiting = iter(marks)
+    groups = groupby(points, key=lambda point: point.value is not None)
+    return [[next(waiting) for _ in run] for known, run in groups if known]
+
+
+def _band(run: Sequence[Mark]) -> str:
+    there = [f"{mark.x} {mark.high}" for mark in run]
+    back = [f"{mark.x} {mark.low}" for mark in reversed(run)]
+    return f"M{' L'.join(there + back)} Z"
 
 
 def _across(count: int) -> list[float]:

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from prompts.views import brands, bulk, engines, keys, projects, prompts
+from prompts.views import brands, bulk, engines, find, keys, projects, prompts
 
 P = "p/<slug:project_slug>/"
 
 urlpatterns = [
+    path("find/", find.find, name="find"),
     path("projects/add/", projects.project_add, name="project-add"),
     path(f"{P}edit/", projects.project_edit, name="project-edit"),
     path(f"{P}archive/", projects.project_archive, name="project-archive"),

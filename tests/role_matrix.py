@@ -57,6 +57,7 @@ INVITATION = {"pk": "invitation"}
 # fmt: off
 # Projects, brands, prompts, engines, keys                       anon out rem view mem adm own
 row("org-home",                                           get="302 404 404 200 200 200 200")
+row("find",                                               get="302 404 404 200 200 200 200")
 row("project-add", send={"name": "New", "samples": "1"},  get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
 row("project-edit",                                       get="302 404 404 403 200 200 200",
@@ -163,4 +164,11 @@ row("api-scan-cancel", at=SCAN,                          post="401 404 404 403 4
 row("api-scan-retry", at=SCAN,                           post="401 404 404 403 200 200 200")
 row("api-answer-list",                                    get="401 404 404 200 200 200 200")
 row("api-answer-detail", at={"pk": "answer"},             get="401 404 404 200 200 200 200")
+
+# Notifications
+row("notifications",                                      get="302 404 404 200 200 200 200")
+row("notifications-read",                                post="302 404 404 302 302 302 302")
+row("notification-read", at={"pk": "notification"},      post="302 404 404 302 404 404 404")
+row("notification-preferences",                           get="302 404 404 200 200 200 200",
+                                                         post="302 404 404 302 302 302 302")
 # fmt: on

@@ -22,7 +22,15 @@ class Shot:
 
 
 def shots_of(scene: "Scenery") -> list[Shot]:
-    return [*_outside(), *_organization(scene), *_library(scene), *_scans(scene), *_empty(scene)]
+    return [*_public(), *_outside(), *_organization(scene), *_library(scene), *_scans(scene), *_empty(scene)]
+
+
+def _public() -> list[Shot]:
+    pages = {"landing": "/", "features": "/features/", "pricing": "/pricing/", "privacy": "/privacy/", "terms": "/terms/"}
+    documents = {"start": "", "page": "metrics/", "folder": "adr/", "search": "?q=interval", "reference": "api-reference/"}
+    shots = [Shot(name=name, path=path, signed_in=False) for name, path in pages.items()]
+    shots += [Shot(name=f"docs-{name}", path=f"/docs/{path}", signed_in=False) for name, path in documents.items()]
+    return [*shots, Shot(name="docs-signed-in", path="/docs/getting-started/")]
 
 
 def _outside() -> list[Shot]:
@@ -48,8 +56,14 @@ def _organization(scene: "Scenery") -> list[Shot]:
             page.get_by_role("button", name="Navigation").click()
         page.locator("summary[aria-label^=Account]").click()
 
+    def open_palette(page: Page) -> None:
+        page.keyboard.press("Control+k")
+        page.get_by_role("option", name="Projects").wait_for()
+
     return [
         Shot(name="org-home", path=org),
+        Shot(name="find", path=f"{org}find/?q=board"),
+        Shot(name="palette", path=org, act=open_palette),
         Shot(name="navigation", path=org, act=open_account),
         Shot(name="organization-new", path="/organizations/new"),
         Shot(name="project-add", path=f"{org}projects/add/"),
@@ -116,6 +130,13 @@ def _scans(scene: "Scenery") -> list[Shot]:
 
 def _empty(scene: "Scenery") -> list[Shot]:
     project = f"/o/{scene.org.slug}/p/{scene.empty_project.slug}/"
-    pages = {"overview": "", "prompts": "prompts/", "brands": "brands/", "scans": "scans/", "schedule": "schedule/", "engines": "engines/"}
+    pages = {
+        "overview": "",
+        "prompts": "prompts/",
+        "brands": "brands/",
+        "scans": "scans/",
+        "schedule": "schedule/",
+        "engines": "engines/",
+    }
     shots = [Shot(name=f"empty-{name}", path=f"{project}{path}") for name, path in pages.items()]
     return [Shot(name="empty-org-home", path=f"/o/{scene.empty_org.slug}/"), *shots]

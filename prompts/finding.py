@@ -1,0 +1,162 @@
+"""Search for the command palette: pages, projects, prompts, brands and organizations by a few letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.http import urlencode
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from orgs.models import Membership
+from orgs.roles import Permission
+from prompts.models import Brand, Project, Prompt
+
+EACH = 6  # of every kind
+SHORTEST, LONGEST = 2, 100  # letters that rows are searched by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    label: str
+    url: str
+    image: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    title: str
+    items: list[Found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A screen that can be jumped to by its name; `permission` is what the shell's link to it asks."""
+
+    name: str
+    label: str | Promise
+    image: str
+    permission: Permission
+    of_project: bool = False
+
+
+PAGES = (
+    Page(
+        name="project-overview",
+        label=_lazy("Overview"),
+        image="gauge",
+        permission=Permission.PROJECTS_VIEW,
+        of_project=True,
+    ),
+    Page(name="scans", label=_lazy("Scans"), image="scan-search", permission=Permission.SCANS_VIEW, of_project=True),
+    Page(name="schedule", label=_lazy("Schedule"), image="calendar", permission=Permission.SCANS_VIEW, of_project=True),
+    Page(
+        name="prompts",
+        label=_lazy("Prompts"),
+        image="message-square-text",
+        permission=Permission.PROJECTS_VIEW,
+        of_project=True,
+    ),
+    Page(name="brands", label=_lazy("Brands"), image="tags", permission=Permission.PROJECTS_VIEW, of_project=True),
+    Page(name="engines", label=_lazy("Engines"), image="cpu", permission=Permission.PROJECTS_VIEW, of_project=True),
+    Page(
+        name="project-edit",
+        label=_lazy("Project settings"),
+        image="settings-2",
+        permission=Permission.PROJECTS_EDIT,
+        of_project=True,
+    ),
+    Page(name="org-home", label=_lazy("Projects"), image="layout-grid", permission=Permission.PROJECTS_VIEW),
+    Page(name="project-add", label=_lazy("Add a project"), image="plus", permission=Permission.PROJECTS_CREATE),
+    Page(name="members", label=_lazy("Members"), image="users", permission=Permission.MEMBERS_VIEW),
+    Page(name="org-settings", label=_lazy("Organization settings"), image="building-2", permission=Permission.ORG_EDIT),
+    Page(name="provider-keys", label=_lazy("Provider keys"), image="key-round", permission=Permission.KEYS_MANAGE),
+)
+
+
+def find(membership: Membership, text: str, *, project: Project | None) -> list[Group]:
+    """What this member may see that has `text` in its name. At most four queries, and one more for the project."""
+    wanted = " ".join(text.replace("\0", "").split())[:LONGEST]
+    groups = [Group(title=_("Go to"), items=pages(membership, wanted, project=project))]
+    groups.append(Group(title=_("Projects"), items=projects(membership, wanted)))
+    if len(wanted) >= SHORTEST:
+        groups += [
+            Group(title=_("Prompts"), items=prompts(membership, wanted, project=project)),
+            Group(title=_("Brands"), items=brands(membership, wanted, project=project)),
+            Group(title=_("Organizations"), items=organizations(membership, wanted)),
+        ]
+    return [group for group in groups if group.items]
+
+
+def pages(membership: Membership, wanted: str, *, project: Project | None) -> list[Found]:
+    shown = [page for page in PAGES if membership.allows(page.permission) and (project or not page.of_project)]
+    slugs = {
+        page.name: [membership.org.slug, *([project.slug] if project and page.of_project else [])] for page in shown
+    }
+    return [
+        Found(label=str(page.label), url=reverse(page.name, args=slugs[page.name]), image=page.image)
+        for page in shown
+        if wanted.casefold() in str(page.label).casefold()
+    ]
+
+
+def projects(membership: Membership, wanted: str) -> list[Found]:
+    rows = Project.objects.for_org(membership.org).filter(archived_at=None, name__icontains=wanted).order_by("name")
+    return [
+        Found(label=row.name, url=reverse("project-overview", args=[membership.org.slug, row.slug]), image="folder")
+        for row in rows[:EACH]
+    ]
+
+
+def prompts(membership: Membership, wanted: str, *, project: Project | None) -> list[Found]:
+    rows = Prompt.objects.for_org(membership.org).filter(archived_at=None, text__icontains=wanted)
+    rows = rows.filter(**_within(project)).select_related("project").order_by("-pk")
+    return [
+        Found(
+            label=Truncator(row.text).chars(90),
+            note="" if project else row.project.name,
+            url=_listed("prompts", membership, row.project, q=row.text[:LONGEST]),
+            image="message-square-text",
+        )
+        for row in rows[:EACH]
+    ]
+
+
+def brands(membership: Membership, wanted: str, *, project: Project | None) -> list[Found]:
+    rows = Brand.objects.for_org(membership.org).filter(name__icontains=wanted, **_within(project))
+    return [
+        Found(
+            label=row.name,
+            note="" if project else row.project.name,
+            url=_listed("brands", membership, row.project),
+            image="tags",
+        )
+        for row in rows.select_related("project").order_by("name")[:EACH]
+    ]
+
+
+def organizations(membership: Membership, wanted: str) -> list[Found]:
+    rows = Membership.all_orgs.filter(user=membership.user_id, org__disabled_at=None, org__name__icontains=wanted)
+    rows = rows.exclude(pk=membership.pk).select_related("org").order_by("org__name")
+    return [
+        Found(label=row.org.name, url=reverse("org-home", args=[row.org.slug]), image="building-2")
+        for row in rows[:EACH]
+    ]
+
+
+def _within(project: Project | None) -> dict[str, object]:
+    return {"project": project} if project else {"project__archived_at": None}
+
+
+def _listed(name: str, membership: Membership, project: Project, **query: str) -> str:
+    address = reverse(name, args=[membership.org.slug, project.slug])
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def count(groups: Iterable[Group]) -> int:
+    return sum(len(group.items) for group in groups)
