@@ -32,6 +32,7 @@ _SHAPES: dict[str, tuple[tuple[int, ...], int | None]] = {
     "npgettext_lazy": ((1, 2), 0),
 }
 _TEMPLATE_CALL = re.compile(r"(?<!\w)(gettext|ngettext|pgettext|npgettext|_)\(")
+_IDLE_HEADER = re.compile(r'"(POT-|PO-|Project-|Report-|Last-|Language-T|Generated-)')
 _PLACES = re.compile(r"%\(\w+\)[a-z]|%%|\{[\w.]*\}")
 
 
@@ -168,8 +169,8 @@ def updated(old: Catalog, texts: tuple[Text, ...]) -> Catalog:
 def write(language: str, catalog: Catalog) -> None:
     buffer = io.BytesIO()
     write_po(buffer, catalog, width=110, include_lineno=False, sort_output=True)
-    # What changes at every run says nothing.
-    lines = [line for line in buffer.getvalue().decode().split("\n") if not re.match(r'"(POT-C|PO-R)', line)]
+    # Dates change at every run and say nothing; the rest are blanks that nobody filled in.
+    lines = [line for line in buffer.getvalue().decode().split("\n") if not _IDLE_HEADER.match(line)]
     path = po_of(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines))
