@@ -8,7 +8,7 @@ ARGS ?=
 export PORT SIMULATOR_PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types guards bench screenshots stop clean install chromium lock
+.PHONY: help demo test lint format types guards bench screenshots messages stop clean install chromium lock
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench: install ## List benchmarks, or run one: make bench B=name
 
 screenshots: install chromium ## Every screen of the demo organization into .local/screenshots
 	@$(RUN) -m tests.screenshots
+
+messages: install ## Bring the translations' catalogues up to date with the texts in the code
+	@PROMPTER_TEST=1 $(RUN) -m tests.texts
 
 stop: ## Stop the embedded services of this checkout, whoever uses them
 	@if [ -x $(RUN) ]; then $(RUN) -m config.embedded stop; PROMPTER_TEST=1 $(RUN) -m config.embedded stop; fi

@@ -1,0 +1,141 @@
+"""Finds texts that people read and that no translator would ever see."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from django.template.base import Lexer, Token, TokenType
+
+_GAP = " \x00 "  # where a template tag stood
+_READ_ATTRIBUTES = {"title", "aria-label", "aria-description", "placeholder", "alt", "data-label"}
+_UNREAD_ELEMENTS = {"script", "style", "code", "pre", "kbd", "samp"}
+_READ_ARGUMENTS = re.compile(
+    r"\b(?:title|text|action|label|heading|noun|here|note|other_action|sentence|verb|subtitle|caption|help|hint"
+    r"|action_label|placeholder|description)=(?:\"([^\"]*)\"|'([^']*)')"
+)
+_DEFAULTS = re.compile(r"\|(?:default|default_if_none|yesno):(?:\"([^\"]*)\"|'([^']*)')")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+# Names, units and marks that are the same in every language.
+NAMES = {
+    "Prompter", "JavaScript", "CSV", "API", "REST", "JSON", "URL", "UTC", "HTML", "MIT", "px", "ms", "MB", "Esc",
+    "ChatGPT", "Claude", "Gemini", "Perplexity", "OpenAI", "Anthropic", "Google", "GitHub", "Markdown", "Postgres",
+    "Redis", "Lumenboard", "Chalkline", "FAQ", "nbsp", "hellip", "mdash", "ndash", "times", "middot", "min", "Ctrl",
+}  # fmt: skip
+
+
+def has_words(text: str) -> bool:
+    return any(word not in NAMES for word in _WORD.findall(text))
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[str] = []
+        self._unread = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._unread += tag in _UNREAD_ELEMENTS
+        given = dict(attrs)
+        for name, value in attrs:
+            read = name in _READ_ATTRIBUTES or name.startswith("data-confirm") or self._is_description(tag, name, given)
+            if read and value and has_words(value.replace(_GAP, " ")):
+                self.found.append(f'{name}="{_short(value)}"')
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unread = max(0, self._unread - (tag in _UNREAD_ELEMENTS))
+
+    def handle_data(self, data: str) -> None:
+        text = data.replace(_GAP, " ")
+        if not self._unread and has_words(text):
+            self.found.append(_short(text))
+
+    @staticmethod
+    def _is_description(tag: str, name: str, attrs: dict[str, str | None]) -> bool:
+        described = {attrs.get("name"), attrs.get("property")} & {"description", "og:title", "og:description"}
+        return tag == "meta" and name == "content" and bool(described)
+
+
+def _short(text: str) -> str:
+    return " ".join(text.replace(_GAP, "\u2026").split())[:80]
+
+
+def of_template(source: str, *, html: bool = True) -> list[str]:
+    """Texts of a template that stand outside `translate`, `blocktranslate` and `_()`."""
+    tokens = list(Lexer(source).tokenize())
+    found = [literal for token in tokens for literal in _literals(token) if has_words(literal)]
+    rest = "".join(_outside(tokens))
+    if not html:
+        return found + [_short(line) for line in rest.replace(_GAP, " ").splitlines() if has_words(line)]
+    reader = _Reader()
+    reader.feed(_whole(rest))
+    reader.close()
+    return found + reader.found
+
+
+def _whole(text: str) -> str:
+    """A template may write a tag's name, or attributes alone."""
+    if "<" not in text and '="' in text:
+        return f"<x {text}>"
+    return text.replace(f"<{_GAP}", "<x ").replace(f"</{_GAP}", "</x ")
+
+
+def _literals(token: Token) -> Iterator[str]:
+    if token.token_type is TokenType.BLOCK and token.contents.split()[0] in ("include", "with"):
+        yield from (first or second for first, second in _READ_ARGUMENTS.findall(token.contents))
+    if token.token_type in (TokenType.BLOCK, TokenType.VAR):
+        yield from (text for pair in _DEFAULTS.findall(token.contents) for text in pair if _is_prose(text))
+
+
+def _is_prose(text: str) -> bool:
+    return " " in text or text[:1].isupper()
+
+
+def _outside(tokens: list[Token]) -> Iterator[str]:
+    """The template's own text; whatever a translator or a comment holds left out."""
+    closed_by = ""
+    for token in tokens:
+        word = token.contents.split()[0] if token.token_type is TokenType.BLOCK else ""
+        if closed_by:
+            closed_by = "" if word == closed_by else closed_by
+        elif word in ("blocktranslate", "blocktrans", "comment", "verbatim"):
+            closed_by = f"end{word}"
+            yield _GAP
+        else:
+            yield token.contents if token.token_type is TokenType.TEXT else _GAP
+
+
+_MESSAGES = {"success", "error", "warning", "info", "debug"}
+
+
+def of_python(source: str) -> list[str]:
+    """Texts given to messages, forms and validation errors as they are."""
+    return [
+        ast.unparse(argument)[:80]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        for argument in _read_arguments(node)
+        if _is_bare(argument)
+    ]
+
+
+def _read_arguments(call: ast.Call) -> Iterator[ast.expr]:
+    if not isinstance(call.func, ast.Attribute | ast.Name):
+        return
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id
+    base = call.func.value if isinstance(call.func, ast.Attribute) else None
+    if isinstance(base, ast.Name) and base.id == "messages" and name in _MESSAGES:
+        yield from call.args[1:]
+    if name in ("ValidationError", "add_error", "show_confirm"):
+        yield from call.args[-1:]
+    ours = base is None and name in ("show_confirm", "TextField")
+    if ours or (isinstance(base, ast.Name) and base.id == "forms"):
+        yield from (k.value for k in call.keywords if k.arg in ("label", "help_text", "title", "sentence", "verb"))
+
+
+def _is_bare(node: ast.expr) -> bool:
+    if isinstance(node, ast.JoinedStr):
+        return any(isinstance(part, ast.Constant) and has_words(str(part.value)) for part in node.values)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and has_words(node.value)
