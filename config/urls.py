@@ -17,12 +17,14 @@ urlpatterns = [
     path("accounts/preferences/", preferences, name="account-preferences"),
     path("i18n/language/", choose_language, name="set_language"),
     path("accounts/theme/", choose_theme, name="account-theme"),
+    path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include("config.api")),
     path("", include("config.public.urls")),
     path("", include("orgs.urls")),
     path("o/<slug:org_slug>/", include("prompts.urls")),
     path("o/<slug:org_slug>/", include("scans.urls")),
+    path("o/<slug:org_slug>/", include("scans.onboarding_urls")),
 ]
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"

@@ -15,7 +15,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from orgs.events import emit
+from orgs.events import difference, emit
 from orgs.founding import first_free
 from orgs.models import Organization
 from prompts.brand_names import spellings_of
@@ -86,17 +86,19 @@ def create_project(org: Organization, fields: ProjectFields, *, actor: User | No
     project = Project(org=org, slug=slug, **_values(fields))
     _refuse_taken_name(project)
     _save_or_taken(project, message=_name_taken(fields.name))
-    emit(org, "project.created", actor=actor, target=project)
+    emit(org, "project.created", actor=actor, target=project, after=_held(project, fields), data=_at(project))
     return project
 
 
 def update_project(project: Project, fields: ProjectFields, *, actor: User | None) -> None:
     """The slug stays: it is in people's bookmarks. Raises `Taken`."""
+    before = _held(project, fields)
     for name, value in _values(fields).items():
         setattr(project, name, value)
     _refuse_taken_name(project)
     project.save(update_fields=list(_values(fields)))
-    emit(project.org_id, "project.updated", actor=actor, target=project)
+    changed = difference(before, _held(project, fields))
+    emit(project.org_id, "project.updated", actor=actor, target=project, data=_at(project), **changed)
 
 
 def archive_project(project: Project, *, actor: User | None) -> bool:
@@ -104,7 +106,7 @@ def archive_project(project: Project, *, actor: User | None) -> bool:
     with transaction.atomic():
         if not live.update(archived_at=timezone.now()):
             return False
-        emit(project.org_id, "project.archived", actor=actor, target=project)
+        emit(project.org_id, "project.archived", actor=actor, target=project, data=_at(project))
         project_archived.send(sender=None, project=project, actor=actor)
     return True
 
@@ -116,7 +118,7 @@ def restore_project(project: Project, *, actor: User | None) -> bool:
     if not away.update(archived_at=None):
         return False
     project.archived_at = None
-    emit(project.org_id, "project.restored", actor=actor, target=project)
+    emit(project.org_id, "project.restored", actor=actor, target=project, data=_at(project))
     return True
 
 
@@ -126,20 +128,20 @@ def archived_projects(org: Organization) -> QuerySet[Project]:
 
 
 def choose_engines(project: Project, keys: Sequence[str], *, actor: User | None) -> None:
+    before = {"engines": project.engines}
     project.engines = list(dict.fromkeys(keys))
     project.save(update_fields=["engines"])
-    emit(project.org_id, "project.updated", actor=actor, target=project, data={"engines": project.engines})
+    changed = difference(before, {"engines": project.engines})
+    data = {"engines": project.engines, **_at(project)}
+    emit(project.org_id, "project.updated", actor=actor, target=project, data=data, **changed)
 
 
 def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = None, actor: User | None) -> Brand:
     """Add a brand, or change `brand`. Raises `Taken` for a second own brand, and for a name, alias or domain that
     another brand of the project has: every mention of it would be counted for one of them alone."""
     Project.objects.for_org(project.org_id).select_for_update(no_key=True).get(pk=project.pk)  # one brand at a time
-    brands = Brand.objects.for_org(project.org_id).filter(project=project)
-    others = brands.exclude(pk=brand.pk) if brand else brands
-    if own := fields.is_own and others.filter(is_own=True).first():
-        raise Taken(_("%(name)s is this project's own brand. Change that first.") % {"name": own.name}, field="is_own")
-    _refuse_shared(fields, others)
+    refuse_taken(project, fields, brand=brand)
+    before = _held(brand, fields) if brand else None
     brand = brand or Brand(org_id=project.org_id, project=project)
     for name, value in _values(fields).items():
         setattr(brand, name, list(value) if isinstance(value, tuple) else value)
@@ -152,8 +154,40 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
         raise Taken(
             _("This project has a brand called %(name)s already.") % {"name": fields.name}, field="name"
         ) from error
-    emit(project.org_id, "brand.saved", actor=actor, target=brand, data={"project": project.pk})
+    changed = difference(before, _held(brand, fields))
+    emit(project.org_id, "brand.saved", actor=actor, target=brand, data=_in(project), **changed)
     return brand
+
+
+def add_brands(project: Project, rows: Sequence[BrandFields], *, actor: User | None) -> dict[int, Taken]:
+    """Several new brands: all of them, or none and, by their place, what keeps them out."""
+    Project.objects.for_org(project.org_id).select_for_update(no_key=True).get(pk=project.pk)  # one brand at a time
+    known = list(Brand.objects.for_org(project.org_id).filter(project=project))
+    added: list[Brand] = []
+    problems: dict[int, Taken] = {}
+    for place, fields in enumerate(rows):
+        try:
+            _refuse_shared(fields, [*known, *added])
+        except Taken as taken:
+            problems[place] = taken
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in _values(fields).items()}
+        added.append(Brand(org_id=project.org_id, project=project, **values))
+    if problems:
+        return problems
+    for brand, fields in zip(added, rows, strict=True):
+        brand.save(force_insert=True)
+        after = _held(brand, fields)
+        emit(project.org_id, "brand.saved", actor=actor, target=brand, after=after, data=_in(project))
+    return {}
+
+
+def refuse_taken(project: Project, fields: BrandFields, *, brand: Brand | None = None) -> None:
+    """Raises `Taken` as `save_brand` would for what is stored now."""
+    brands = Brand.objects.for_org(project.org_id).filter(project=project)
+    others = brands.exclude(pk=brand.pk) if brand else brands
+    if own := fields.is_own and others.filter(is_own=True).first():
+        raise Taken(_("%(name)s is this project's own brand. Change that first.") % {"name": own.name}, field="is_own")
+    _refuse_shared(fields, others)
 
 
 def _refuse_shared(fields: BrandFields, others: Iterable[Brand]) -> None:
@@ -180,7 +214,8 @@ def _refuse_shared(fields: BrandFields, others: Iterable[Brand]) -> None:
 
 def remove_brand(brand: Brand, *, actor: User | None) -> None:
     data = {"name": brand.name, "project": brand.project_id}
-    emit(brand.org_id, "brand.removed", actor=actor, target=brand, data=data)
+    before = {name: getattr(brand, name) for name in BrandFields.__slots__}
+    emit(brand.org_id, "brand.removed", actor=actor, target=brand, before=before, data=data)
     brand.delete()
 
 
@@ -219,11 +254,14 @@ _COLUMNS = ("text", "tags", "country", "language", "is_branded")
 
 def edit_prompt(prompt: Prompt, fields: PromptFields, *, actor: User | None) -> None:
     """Answers keep the question as it was asked. Raises `Taken` when another prompt asks the same."""
+    before = _held(prompt, fields)
     for name, value in _values(fields).items():
         setattr(prompt, name, list(value) if isinstance(value, tuple) else value)
     prompt.key = prompt_key(prompt.text, prompt.country, prompt.language)
     _save_or_taken(prompt, message=str(TRACKED), field="text")
-    emit(prompt.org_id, "prompt.updated", actor=actor, target=prompt)
+    changed = difference(before, _held(prompt, fields))
+    data = {"project": prompt.project_id}
+    emit(prompt.org_id, "prompt.updated", actor=actor, target=prompt, data=data, **changed)
 
 
 TRACKED = _lazy("This question is tracked already for this country and language.")
@@ -234,7 +272,7 @@ def archive_prompt(prompt: Prompt, *, actor: User | None) -> bool:
     live = Prompt.objects.for_org(prompt.org_id).filter(pk=prompt.pk, archived_at=None)
     if not live.update(archived_at=prompt.archived_at):
         return False
-    emit(prompt.org_id, "prompt.archived", actor=actor, target=prompt)
+    emit(prompt.org_id, "prompt.archived", actor=actor, target=prompt, data={"project": prompt.project_id})
     return True
 
 
@@ -248,7 +286,7 @@ def restore_prompt(prompt: Prompt, *, actor: User | None) -> bool:
         raise Taken(str(TRACKED), field="text") from error
     prompt.archived_at = None
     if restored:
-        emit(prompt.org_id, "prompt.updated", actor=actor, target=prompt, data={"restored": True})
+        emit(prompt.org_id, "prompt.restored", actor=actor, target=prompt, data={"project": prompt.project_id})
     return bool(restored)
 
 
@@ -292,6 +330,20 @@ def tags_of(project: Project) -> list[str]:
 
 def _values(fields: ProjectFields | BrandFields | PromptFields) -> dict[str, Any]:
     return {name: getattr(fields, name) for name in type(fields).__slots__}
+
+
+def _held(row: Project | Brand | Prompt, fields: ProjectFields | BrandFields | PromptFields) -> dict[str, Any]:
+    """What the row has where `fields` may change it."""
+    return {name: getattr(row, name) for name in type(fields).__slots__}
+
+
+def _at(project: Project) -> dict[str, Any]:
+    """What leads to the project's page, whatever it is called by then."""
+    return {"project": project.pk, "project_slug": project.slug}
+
+
+def _in(project: Project) -> dict[str, Any]:
+    return {"project": project.pk, "project_name": project.name, "project_slug": project.slug}
 
 
 def _name_taken(name: str) -> str:

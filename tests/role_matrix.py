@@ -106,6 +106,13 @@ row("scan-progress", at=SCAN,                             get="302 404 404 200 2
 row("scan-cancel", at=SCAN,                               get="302 404 404 403 200 200 200",
                                                          post="302 404 404 403 302 302 302")
 row("scan-retry", at=SCAN,                               post="302 404 404 403 302 302 302")
+row("onboarding-start", send={"name": "New"},             get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("onboarding", at={"step": "competitors"},             get="302 404 404 403 200 200 200",
+                                                         post="302 404 404 403 302 302 302")
+row("onboarding-suggest", at={"step": "competitors"},    post="302 404 404 403 302 302 302")
+row("onboarding-suggestion", at={"step": "competitors"},  get="302 404 404 403 302 302 302")
+row("project-icon",                                       get="302 404 404 200 200 200 200")
 row("answer", at={"pk": "answer"},                        get="302 404 404 200 200 200 200")
 
 # The organization and its members; an admin stands above members and viewers only

@@ -15,9 +15,9 @@ from orgs.models import Invitation, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
 from prompts.credentials import save_key
-from prompts.models import Brand, Project
+from prompts.models import Brand, Project, ProjectIcon
 from scans.models import Answer, Scan
-from tests.cast import make_org, make_prompt
+from tests.cast import make_org, make_prompt, prove
 from tests.role_matrix import CAST, Row
 
 
@@ -62,6 +62,7 @@ def _browser(user: User | None) -> Client:
     client = Client()
     if user is not None:
         client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        prove(client)
     return client
 
 
@@ -89,6 +90,7 @@ def _library(org: Organization) -> dict[str, Any]:
     projects = Project.objects.for_org(org)
     project = projects.create(org=org, name="Lumenboard", slug="lumenboard", engines=engines)
     projects.create(org=org, name="Old", slug="archived", archived_at=timezone.now())
+    ProjectIcon.objects.for_org(org).create(org=org, project=project, png=b"picture")
     brands = Brand.objects.for_org(org)
     prompt = make_prompt(project, "Which task board is best for a small team?", tags=["discovery"])
     return {

@@ -42,8 +42,8 @@ def organization_new(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         org = found_organization(cast("User", request.user), name=form.cleaned_data["name"])
-        messages.success(request, _("%(name)s is ready. Add your first project.") % {"name": org.name})
-        return redirect("org-home", org.slug)
+        messages.success(request, _("%(name)s is ready.") % {"name": org.name})
+        return redirect("onboarding-start", org.slug)
     return render(request, "orgs/organization_form.html", {"form": form}, status=422 if form.is_bound else 200)
 
 

@@ -24,10 +24,12 @@ def sign_up(page: Page, email: str) -> None:
     page.get_by_role("button", name="Create account").click()
 
 
-def found_organization(page: Page, name: str) -> None:
+def found_organization(page: Page, name: str, *, skip_setup: bool = True) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_role("button", name="Create organization").click()
     expect(page.get_by_text(f"{name} is ready")).to_be_visible()
+    if skip_setup:
+        page.get_by_role("link", name="Skip the setup").click()
 
 
 def add_project(page: Page) -> None:

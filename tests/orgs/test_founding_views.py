@@ -43,7 +43,7 @@ def test_a_disabled_organization_is_nobodys_home(viewer: User, org: Organization
 
 def test_founding_makes_an_owner_and_an_event(newcomer: User, client_of: ClientOf) -> None:
     response = client_of(newcomer).post(reverse("organization-new"), {"name": "  Blue   Kite "})
-    assert response.url == "/o/blue-kite/"
+    assert response.url == "/o/blue-kite/setup/"
     org = Organization.objects.get(slug="blue-kite")
     assert org.name == "Blue Kite"
     with org_scope(org):
@@ -61,7 +61,7 @@ def test_a_name_hides_nothing(newcomer: User, client_of: ClientOf) -> None:
 def test_founding_twice_with_one_click_makes_one(newcomer: User, client_of: ClientOf) -> None:
     client = client_of(newcomer)
     urls = {client.post(reverse("organization-new"), {"name": "Kite"}).url for _ in range(2)}
-    assert urls == {"/o/kite/"}
+    assert urls == {"/o/kite/setup/"}
     assert Organization.objects.count() == 1
 
 
