@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.dispatch import Signal
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -18,23 +20,32 @@ if TYPE_CHECKING:
     from accounts.models import User
     from orgs.models import Event, Organization
 
+_GRACE = timedelta(seconds=20)  # that the message has before the sweep does its work
 event_committed = Signal()  # sent with event_id, org_id and name, after the commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """What an event means. `meaning` names the kind in lists; `sentence` tells one: `{actor}`, `{target}`, and what
-    `before`, `after` and `data` hold by name, as in `{before.role}`. `concerns` is the topic its person is notified
-    under (the `user` in `data`, or the target where that is a user), `topic` the one everybody else is."""
+    `before`, `after` and `data` hold by name, as in `{before.role}`; `personal` tells it to the person whom it concerns
+    (the `user` in `data`, or the target where that is a user). `topic` is what members are notified under, `concerns`
+    what that person is. `link` is a page's name and the places of its arguments after the organization's slug.
+    `emails` is off where letters of their own are written."""
 
     meaning: str | Promise
     sentence: str | Promise = ""
-    topic: str = ""
+    personal: str | Promise = ""
+    topic: str | Callable[[Event], str] = ""
     concerns: str = ""
+    link: tuple[str, ...] = ()
+    emails: bool = True
 
     @property
     def notifies(self) -> bool:
         return bool(self.topic or self.concerns)
+
+    def topic_of(self, event: Event) -> str:
+        return self.topic if isinstance(self.topic, str) else self.topic(event)
 
 
 _DECLARED: dict[str, Declared] = {}
@@ -56,6 +67,15 @@ def declared() -> dict[str, Declared]:
     return dict(_DECLARED)
 
 
+def difference(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+    """`before` and `after` for `emit`, with only what is not the same in both; nothing where all is."""
+    if before is None:
+        return {"before": None, "after": after}
+    names = [name for name in after if before.get(name) != after[name]]
+    changed = {name: before.get(name) for name in names}, {name: after[name] for name in names}
+    return {"before": changed[0] or None, "after": changed[1] or None}
+
+
 def emit(
     org: Organization | int,
     name: str,
@@ -68,7 +88,7 @@ def emit(
 ) -> Event:
     """Write one event row of `org` in the caller's transaction; `before` and `after` are what changed, never secrets.
     Raises `UndeclaredEvent`."""
-    from orgs.models import Event
+    from orgs.models import Event, PendingEvent
 
     if name not in _DECLARED:
         raise UndeclaredEvent(f"{name!r} is not declared; known: {', '.join(sorted(_DECLARED))}")
@@ -89,6 +109,8 @@ def emit(
         event.target_id = target.pk
         event.target_label = str(target)[:200]
     event.save(force_insert=True)
+    if _DECLARED[name].notifies:
+        PendingEvent(org_id=org_id, event=event, due_at=timezone.now() + _GRACE).save(force_insert=True)
     transaction.on_commit(partial(event_committed.send, sender=None, event_id=event.pk, org_id=org_id, name=name))
     return event
 
@@ -109,6 +131,7 @@ declare(
             meaning=_("The organization is to be deleted"),
             sentence=_("{actor} asked for the organization to be deleted"),
             topic="organization",
+            emails=False,
         ),
         "org.deletion_cancelled": Declared(
             meaning=_("The organization's deletion was cancelled"),
@@ -121,31 +144,39 @@ declare(
         "ownership.transferred": Declared(
             meaning=_("The organization has a new owner"),
             sentence=_("{actor} made {target} the organization's owner"),
+            personal=_("{actor} made you the organization's owner"),
             topic="organization",
             concerns="access",
         ),
         "membership.added": Declared(
             meaning=_("Somebody joined the organization"),
             sentence=_("{target} joined the organization as {after.role}"),
+            personal=_("You were added to the organization as {after.role}"),
             topic="members",
             concerns="access",
+            link=("members",),
         ),
         "membership.role_changed": Declared(
             meaning=_("A member's role was changed"),
             sentence=_("{actor} changed the role of {target} from {before.role} to {after.role}"),
+            personal=_("{actor} changed your role from {before.role} to {after.role}"),
             topic="members",
             concerns="access",
+            link=("members",),
         ),
         "membership.removed": Declared(
             meaning=_("A member was removed"),
             sentence=_("{actor} removed {target} from the organization"),
+            personal=_("{actor} removed you from the organization"),
             topic="members",
             concerns="access",
+            link=("members",),
         ),
         "membership.left": Declared(
             meaning=_("A member left the organization"),
             sentence=_("{target} left the organization"),
             topic="members",
+            link=("members",),
         ),
         "invitation.sent": Declared(
             meaning=_("Somebody was invited"), sentence=_("{actor} invited {target} as {after.role}")
@@ -160,10 +191,12 @@ declare(
             meaning=_("An invitation was accepted"),
             sentence=_("{actor} accepted the invitation of {target}"),
             topic="members",
+            link=("members",),
         ),
         "impersonation.started": Declared(
             meaning=_("An operator began to act as a member"),
             sentence=_("{actor} began to act as {target}"),
+            personal=_("{actor} began to act as you, to help"),
             topic="organization",
             concerns="access",
         ),

@@ -1,10 +1,18 @@
-"""Wiring: organizations whose days of grace have passed."""
+"""Wiring: organizations whose days of grace have passed, and events that members are to be told of."""
 
 from __future__ import annotations
 
-from celery import shared_task
+import logging
+from typing import Any
 
-from orgs import closing
+from celery import shared_task
+from django.dispatch import receiver
+from kombu.exceptions import OperationalError
+
+from orgs import closing, notify
+from orgs.events import declared, event_committed
+
+logger = logging.getLogger("prompter.notify")
 
 BATCHES = 200  # of rows, a run; the next run goes on
 
@@ -13,3 +21,29 @@ BATCHES = 200  # of rows, a run; the next run goes on
 def purge_organizations() -> None:
     for org_id in closing.due_organizations():
         closing.purge(org_id, batches=BATCHES)
+
+
+# Not an org_task: an organization that closes is what some events tell of.
+@shared_task(ignore_result=True, time_limit=120, soft_time_limit=110)
+def announce(org_id: int, event_id: int) -> None:
+    notify.announce(org_id, event_id)
+
+
+@shared_task(ignore_result=True, time_limit=120, soft_time_limit=110)
+def announce_waiting() -> None:
+    for org_id, event_id in notify.waiting():
+        send_announcement(org_id, event_id)
+
+
+@receiver(event_committed, dispatch_uid="orgs.notify")
+def on_event(*, event_id: int, org_id: int, name: str, **_: Any) -> None:
+    if declared()[name].notifies:
+        send_announcement(org_id, event_id)
+
+
+def send_announcement(org_id: int, event_id: int) -> None:
+    """Losing the message loses nothing: the event stays pending, and the sweep announces it."""
+    try:
+        announce.apply_async((org_id, event_id), retry=False)
+    except OperationalError:
+        logger.warning("the task queue cannot be reached; the next sweep announces event %s", event_id)

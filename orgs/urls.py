@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from orgs.views import home, invitations, members, settings
+from orgs.views import home, invitations, members, notifications, settings
 
 of_an_organization = [
     path("settings/", settings.org_settings, name="org-settings"),
@@ -19,11 +19,16 @@ of_an_organization = [
     path("invitations/add/", invitations.invitation_add, name="invitation-add"),
     path("invitations/<int:pk>/resend/", invitations.invitation_resend, name="invitation-resend"),
     path("invitations/<int:pk>/revoke/", invitations.invitation_revoke, name="invitation-revoke"),
+    path("notifications/", notifications.notifications, name="notifications"),
+    path("notifications/read/", notifications.notifications_read, name="notifications-read"),
+    path("notifications/<int:pk>/read/", notifications.notification_read, name="notification-read"),
+    path("notifications/preferences/", notifications.notification_preferences, name="notification-preferences"),
 ]
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("organizations/new", home.organization_new, name="organization-new"),
     path("invitations/<str:token>/", invitations.invitation_accept, name="invitation-accept"),
+    path("unsubscribe/<str:token>/", notifications.unsubscribe, name="unsubscribe"),
     path("o/<slug:org_slug>/", include(of_an_organization)),
 ]

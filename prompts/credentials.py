@@ -89,6 +89,7 @@ def save_key(
     provider, api_key = _own_provider(provider), cleaned(api_key)
     org_id = org if isinstance(org, int) else org.pk
     uuid = uuid4()
+    had = ProviderKey.objects.for_org(org_id).filter(provider=provider.value).first()
     row, _ = ProviderKey.objects.for_org(org_id).update_or_create(
         org_id=org_id,
         provider=provider.value,
@@ -102,7 +103,8 @@ def save_key(
             "created_at": timezone.now(),
         },
     )
-    emit(org_id, "provider_key.saved", actor=actor, target=row, data={"provider": provider.value})
+    changed = {"before": _shown(had) if had else None, "after": _shown(row)}
+    emit(org_id, "provider_key.saved", actor=actor, target=row, data={"provider": provider.value}, **changed)
     return row
 
 
@@ -113,9 +115,15 @@ def remove_key(org: Organization | int, *, provider: Provider | str, actor: User
     row = ProviderKey.objects.for_org(org_id).filter(provider=provider.value).first()
     if row is None:
         return False
-    emit(org_id, "provider_key.removed", actor=actor, target=row, data={"provider": provider.value})
+    data = {"provider": provider.value}
+    emit(org_id, "provider_key.removed", actor=actor, target=row, before=_shown(row), data=data)
     row.delete()
     return True
+
+
+def _shown(row: ProviderKey) -> dict[str, str]:
+    """All that may be told of a key: its last four characters, where it is long enough to spare them."""
+    return {"key": f"\u2026{row.hint}"}
 
 
 def cleaned(api_key: str) -> str:

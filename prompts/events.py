@@ -2,20 +2,68 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from orgs.events import declare
+from orgs.events import Declared, declare
+from orgs.roles import Permission
+from orgs.topics import Topic, declare_topics
 
+_PROJECT = ("project-overview", "data.project_slug")
+_BRANDS = ("brands", "data.project_slug")
+
+declare_topics(
+    Topic(
+        key="keys",
+        label=_("Provider keys"),
+        help=_("A key was saved or removed."),
+        permission=Permission.KEYS_MANAGE,
+        email=True,
+    )
+)
 declare(
     {
-        "project.created": _("A project was created"),
-        "project.updated": _("A project's settings were changed"),
-        "project.archived": _("A project was archived"),
-        "project.restored": _("A project was restored"),
-        "brand.saved": _("A brand was added or changed"),
-        "brand.removed": _("A brand was removed"),
-        "prompts.added": _("Prompts were added"),
-        "prompt.updated": _("A prompt was changed"),
-        "prompt.archived": _("A prompt was archived"),
-        "provider_key.saved": _("A provider key was saved"),
-        "provider_key.removed": _("A provider key was removed"),
+        "project.created": Declared(
+            meaning=_("A project was created"), sentence=_("{actor} created the project {target}"), link=_PROJECT
+        ),
+        "project.updated": Declared(
+            meaning=_("A project's settings were changed"),
+            sentence=_("{actor} changed the settings of the project {target}"),
+            link=_PROJECT,
+        ),
+        "project.archived": Declared(
+            meaning=_("A project was archived"), sentence=_("{actor} archived the project {target}"), link=_PROJECT
+        ),
+        "project.restored": Declared(
+            meaning=_("A project was restored"), sentence=_("{actor} restored the project {target}"), link=_PROJECT
+        ),
+        "brand.saved": Declared(
+            meaning=_("A brand was added or changed"), sentence=_("{actor} saved the brand {target}"), link=_BRANDS
+        ),
+        "brand.removed": Declared(
+            meaning=_("A brand was removed"), sentence=_("{actor} removed the brand {target}"), link=_BRANDS
+        ),
+        "prompts.added": Declared(
+            meaning=_("Prompts were added"),
+            sentence=_("{actor} added prompts to the project {target}: {data.count}"),
+        ),
+        "prompt.updated": Declared(
+            meaning=_("A prompt was changed"), sentence=_("{actor} changed the prompt “{target}”")
+        ),
+        "prompt.archived": Declared(
+            meaning=_("A prompt was archived"), sentence=_("{actor} archived the prompt “{target}”")
+        ),
+        "prompt.restored": Declared(
+            meaning=_("A prompt was restored"), sentence=_("{actor} restored the prompt “{target}”")
+        ),
+        "provider_key.saved": Declared(
+            meaning=_("A provider key was saved"),
+            sentence=_("{actor} saved the provider key {target}"),
+            topic="keys",
+            link=("provider-keys",),
+        ),
+        "provider_key.removed": Declared(
+            meaning=_("A provider key was removed"),
+            sentence=_("{actor} removed the provider key {target}"),
+            topic="keys",
+            link=("provider-keys",),
+        ),
     }
 )

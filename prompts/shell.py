@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
+from orgs.inbox import unread_beside, unread_of
+from orgs.flags import Features
 from orgs.models import Membership, open_organization
 from orgs.roles import Permission
 from prompts.models import Project
@@ -29,13 +34,26 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     membership: Membership | None = getattr(request, "membership", None)
     if membership is None:
         return {}
-    known = {"org": membership.org, "can": Allowed(membership), "simulated": bool(settings.SIMULATOR_URL)}
+    known = {
+        "org": membership.org,
+        "can": Allowed(membership),
+        "feature": Features(membership.org, membership.user),
+        "simulated": bool(settings.SIMULATOR_URL),
+    }
     if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
         return known
+    own = Membership.all_orgs.filter(open_organization("org__"), user=membership.user_id).select_related("org")
+    memberships = own.annotate(unread=unread_beside(membership)).order_by("org__name")[:SWITCHER]
     return {
         **known,
-        "memberships": Membership.all_orgs.filter(open_organization("org__"), user=membership.user_id)
-        .select_related("org")
-        .order_by("org__name")[:SWITCHER],
+        "memberships": memberships,
+        "unread": SimpleLazyObject(partial(_unread, membership, memberships)),
         "projects": Project.objects.for_org(membership.org).filter(archived_at=None).order_by("name")[:SWITCHER],
     }
+
+
+def _unread(membership: Membership, memberships: Iterable[Membership]) -> int:
+    """Comes with the switcher's rows; asked for by itself only where this organization is not among them."""
+    beside = (other.unread for other in memberships if other.pk == membership.pk)  # type: ignore[attr-defined]
+    found = next(beside, None)
+    return unread_of(membership) if found is None else int(found)

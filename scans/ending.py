@@ -41,7 +41,7 @@ def _finish(org_id: int, pk: int) -> bool:
             )
         )
         if ended:
-            scan = Scan.objects.for_org(org_id).get(pk=pk)
+            scan = Scan.objects.for_org(org_id).select_related("project").get(pk=pk)
             emit(org_id, "scan.finished", target=scan, data=_summary(scan))
     return bool(ended)
 
@@ -55,4 +55,5 @@ def _summary(scan: Scan) -> dict[str, Any]:
             failed=Count("pk", filter=Q(status=Answer.Status.FAILED)),
         )
     )
-    return {"status": scan.status, "total": scan.total, "project": scan.project_id, **counts}
+    project = {"project": scan.project_id, "project_name": scan.project.name, "project_slug": scan.project.slug}
+    return {"status": scan.status, "total": scan.total, **project, **counts}

@@ -239,7 +239,9 @@ def _lock(answers: QuerySet[Answer]) -> None:
 
 
 def _told(scan: Scan) -> dict[str, object]:
-    return {"project": scan.project_id, "total": scan.total, "source": str(scan.source)}
+    """The project's name and slug as well: what tells of the scan later needs no other row."""
+    project = {"project": scan.project_id, "project_name": scan.project.name, "project_slug": scan.project.slug}
+    return {**project, "total": scan.total, "source": str(scan.source)}
 
 
 def _database_now() -> datetime:

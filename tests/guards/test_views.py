@@ -12,7 +12,7 @@ from orgs.roles import Permission
 from tests.guards.tree import Address, addresses, tenant_addresses
 
 # Addresses without an organization, by the start of their route.
-PUBLIC = ("", "healthz", "readyz", "operators/", "accounts/", "organizations/", "invitations/")
+PUBLIC = ("", "healthz", "readyz", "operators/", "accounts/", "organizations/", "invitations/", "unsubscribe/")
 PUBLIC += ("features/", "pricing/", "privacy/", "terms/", "docs/", "robots.txt", "sitemap.xml", "llms.txt")
 PUBLIC += ("manifest.webmanifest", "favicon.ico", "apple-touch-icon.png")
 
