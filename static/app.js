@@ -35,7 +35,7 @@
   // A form is sent once; a second click on a slow network must not start a second scan.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+    if (form.method !== "post" || form.hasAttribute("data-hx-post")) return;
     if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "1";
     for (const button of $$("[type=submit]", form)) button.setAttribute("aria-disabled", "true");

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Page
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from tests.scenery import Scenery
 
 
@@ -19,15 +20,51 @@ class Shot:
     act: Callable[[Page], None] = lambda page: None
     status: int = 200
     signed_in: bool = True
+    staff: bool = False  # for the operator of the scenery
+
+    def visitor_of(self, scene: "Scenery") -> "User | None":
+        if self.staff:
+            return scene.operator
+        return scene.user if self.signed_in else None
+
+
+def session_of(user: "User") -> str:
+    """The cookie of a fresh session."""
+    from django.conf import settings
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def shots_of(scene: "Scenery") -> list[Shot]:
-    return [*_public(), *_outside(), *_organization(scene), *_library(scene), *_scans(scene), *_empty(scene)]
+    return [
+        *_public(),
+        *_outside(),
+        *_organization(scene),
+        *_library(scene),
+        *_scans(scene),
+        *_empty(scene),
+        *_operators(),
+    ]
 
 
 def _public() -> list[Shot]:
-    pages = {"landing": "/", "features": "/features/", "pricing": "/pricing/", "privacy": "/privacy/", "terms": "/terms/"}
-    documents = {"start": "", "page": "metrics/", "folder": "adr/", "search": "?q=interval", "reference": "api-reference/"}
+    pages = {
+        "landing": "/",
+        "features": "/features/",
+        "pricing": "/pricing/",
+        "privacy": "/privacy/",
+        "terms": "/terms/",
+    }
+    documents = {
+        "start": "",
+        "page": "metrics/",
+        "folder": "adr/",
+        "search": "?q=interval",
+        "reference": "api-reference/",
+    }
     shots = [Shot(name=name, path=path, signed_in=False) for name, path in pages.items()]
     shots += [Shot(name=f"docs-{name}", path=f"/docs/{path}", signed_in=False) for name, path in documents.items()]
     return [*shots, Shot(name="docs-signed-in", path="/docs/getting-started/")]
@@ -140,3 +177,8 @@ def _empty(scene: "Scenery") -> list[Shot]:
     }
     shots = [Shot(name=f"empty-{name}", path=f"{project}{path}") for name, path in pages.items()]
     return [Shot(name="empty-org-home", path=f"/o/{scene.empty_org.slug}/"), *shots]
+
+
+def _operators() -> list[Shot]:
+    looks = {"components": "", "components-dark": "?theme=dark", "components-rtl": "?dir=rtl"}
+    return [Shot(name=name, path=f"/operators/components/{query}", staff=True) for name, query in looks.items()]

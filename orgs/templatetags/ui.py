@@ -166,6 +166,12 @@ def money(value: Decimal | float | None) -> str:
 
 
 @register.filter
+def amount(value: Decimal | float | None) -> str:
+    """Without decimals where it is whole, else with two: for what has its currency beside it."""
+    return _DASH if value is None or _missing(value) else formats.number(value, digits=0 if value == int(value) else 2)
+
+
+@register.filter
 def count(value: int | None) -> str:
     """A whole number with thousands separated."""
     return _DASH if value is None or _missing(value) else formats.number(int(value))
@@ -197,7 +203,9 @@ def moment(value: datetime | None, style: str = "") -> SafeString | str:
     """The same for people and programs: an element that carries the moment itself."""
     if value is None or _missing(value):
         return _DASH
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), formats.moment(value, style=style))
+    return format_html(
+        '<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), formats.moment(value, style=style)
+    )
 
 
 @register.simple_tag
@@ -209,7 +217,9 @@ def ago(value: datetime | None) -> SafeString | str:
     if not timedelta(0) <= passed < timedelta(days=7):
         return moment(value)
     text = _("%(time)s ago") % {"time": timesince(value, depth=1)} if passed >= timedelta(minutes=1) else _("just now")
-    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.moment(value), text)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', value.isoformat(timespec="seconds"), formats.moment(value), text
+    )
 
 
 @register.filter

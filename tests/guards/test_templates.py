@@ -18,6 +18,7 @@ INLINE = {
     "an inline script": re.compile(r"<script(?![^>]*\ssrc=)"),
     "an inline style sheet": re.compile(r"<style"),
     "script that htmx would evaluate": re.compile(r"hx-on|hx-vals=.js:|hx-trigger=\"[^\"]*\["),
+    "an attribute of htmx without data-, which HTML does not know": re.compile(r"\shx-[a-z-]+="),
     "something from another host": re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=.(?:https?:)?//"),
 }
 
