@@ -32,6 +32,7 @@ STYLES: dict[str, str | Promise] = {
     "short_day": pgettext_lazy("date format", "j M"),
     "long_day": pgettext_lazy("date format", "j F Y"),
     "clock": pgettext_lazy("date format", "H:i"),
+    "zoned": pgettext_lazy("date format", "j M Y, H:i (T)"),
     "seconds": pgettext_lazy("date format", "j M Y, H:i:s"),
 }
 

@@ -15,9 +15,10 @@ from django.db import transaction
 from django.db.models import F
 from django.template import Context, Template
 from django.template.loader import get_template
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from accounts.models import Letter, User
+from accounts.preferences import as_read_by
 
 logger = logging.getLogger("prompter.mail")
 
@@ -35,16 +36,22 @@ def site_link(path: str) -> str:
 
 
 def send(
-    template: str, *, to: User | str, context: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    template: str,
+    *,
+    to: User | str,
+    context: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+    language: str = "",
 ) -> Letter:
     """Write `templates/email/<template>.subject.txt`, `.txt` and `.html` to somebody, in their language.
 
     Both bodies extend `email/layout.*`, which offers the blocks `title`, `body`, `action` and `reason` and draws a
-    button from `action_url` and `action_label` in the context. A text recipient is written to in the present language.
+    button from `action_url` and `action_label` in the context. A text recipient is written to in `language`, or the
+    present one.
     """
     recipient = to if isinstance(to, User) else None
     known = {"site_url": site_link("/"), "recipient": recipient, **context}
-    with translation.override((recipient.language if recipient else "") or translation.get_language()):
+    with as_read_by(to, language=language):
         subject = _rendered(f"email/{template}.subject.txt", known, escape=False)
         text = _rendered(f"email/{template}.txt", known, escape=False)
         html = _rendered(f"email/{template}.html", known, escape=True)

@@ -76,13 +76,14 @@ def present(request: HttpRequest) -> Iterator[Reading]:
 
 
 @contextmanager
-def as_read_by(reader: User | str | None) -> Iterator[Reading]:
+def as_read_by(reader: User | str | None, *, language: str = "") -> Iterator[Reading]:
     """Texts, times and numbers inside are written for `reader`: a user, or an address that has no account. What they
-    left open is taken from the present request where it is theirs or a visitor's, else from the site's defaults."""
-    language, zone, numbers = ("", "", "") if reader is None or isinstance(reader, str) else _chosen(reader)
+    left open is taken from the present request where it is theirs or a visitor's, else from the site's defaults.
+    `language` is for a reader who must have that one."""
+    chosen, zone, numbers = ("", "", "") if reader is None or isinstance(reader, str) else _chosen(reader)
     known = reader is None or isinstance(reader, str) or _present.get() in (None, reader.pk)
     reading = Reading(
-        language=language or (known and translation.get_language()) or settings.LANGUAGE_CODE,
+        language=language or chosen or (known and translation.get_language()) or settings.LANGUAGE_CODE,
         zone=zone or (timezone.get_current_timezone_name() if known else settings.TIME_ZONE),
         numbers=numbers,
     )
