@@ -252,7 +252,7 @@ def _scan(request: OrgRequest, project: Project) -> HttpResponse:
         return _started(request, project)
     scan = Scan.objects.for_org(project.org_id).filter(project=project).order_by("-created_at", "-pk").first()
     if scan and scan.is_open:
-        watched = {"scan": scan, "progress": board_of(scan), "simulated": scan.simulated}
+        watched: dict[str, Any] = {"scan": scan, "progress": board_of(scan), "simulated": scan.simulated}
         return _shown(request, project, Step.SCAN, **watched)
     if scan and not project.setup_step:
         if scan.status in FINISHED:

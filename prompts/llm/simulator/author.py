@@ -59,6 +59,8 @@ class Author:
         words = advice.about(ask)
         topic = self.topic(words, detect(words, ask.country))
         text = advice.advise(self.world, ask, topic=topic, day=day, dice=dice)
+        if ending is Finish.REFUSAL:
+            text = dice.choice(phrasebook()["en"]["refusals"])
         draft = Answer(
             token=token,
             model=self.world.snapshot(ask.provider, ask.model, day),
