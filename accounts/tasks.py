@@ -1,4 +1,4 @@
-"""Wiring: letters that wait."""
+"""Wiring: letters that wait, and exports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from accounts import mail
+from accounts import exporting, mail
 
 logger = logging.getLogger("prompter.mail")
 
@@ -28,3 +28,21 @@ def send_letter(letter_id: int) -> None:
         deliver_letter.apply_async((letter_id,), retry=False)
     except OperationalError:
         logger.warning("the task queue cannot be reached; the next sweep sends letter %s", letter_id)
+
+
+@shared_task(ignore_result=True, time_limit=300, soft_time_limit=280)
+def build_export(export_id: int) -> None:
+    exporting.build(export_id)
+
+
+@shared_task(ignore_result=True, time_limit=600, soft_time_limit=590)
+def sweep_exports() -> None:
+    exporting.sweep()
+
+
+def send_export(export_id: int) -> None:
+    """Losing the message loses nothing: the sweep builds what waits."""
+    try:
+        build_export.apply_async((export_id,), retry=False)
+    except OperationalError:
+        logger.warning("the task queue cannot be reached; the next sweep builds export %s", export_id)

@@ -114,3 +114,28 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def sign_in_services() -> dict[str, dict[str, Any]]:
+    """Allauth's form of the services that people may sign in through; without their variables they are not offered."""
+    found: dict[str, dict[str, Any]] = {}
+    if text("GOOGLE_CLIENT_ID"):
+        app = {"client_id": text("GOOGLE_CLIENT_ID"), "secret": required("GOOGLE_CLIENT_SECRET")}
+        found["google"] = {"APPS": [app], "OAUTH_PKCE_ENABLED": True}
+    if text("OIDC_SERVER_URL"):
+        app = {
+            "provider_id": "oidc",
+            "name": text("OIDC_NAME", default="OpenID Connect"),
+            "client_id": required("OIDC_CLIENT_ID"),
+            "secret": required("OIDC_CLIENT_SECRET"),
+        }
+        server = {"server_url": site_address("OIDC_SERVER_URL", default="")}
+        found["openid_connect"] = {"APPS": [{**app, "settings": server}], "OAUTH_PKCE_ENABLED": True}
+    return found
+
+
+def required(name: str) -> str:
+    given = text(name)
+    if not given:
+        raise ImproperlyConfigured(f"{name} is not set, and what is set beside it needs it")
+    return given

@@ -26,4 +26,6 @@ errorlog = "-"
 loglevel = os.environ.get("WEB_LOG_LEVEL", "warning")
 control_socket_disable = True
 proc_name = "prompter"
-forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+# The server never takes a caller's address from X-Forwarded-For: whoever connects from a trusted machine could choose
+# theirs. Django reads what TRUSTED_PROXIES wrote, where TRUST_PROXY says that there are proxies.
+forwarded_allow_ips = ""

@@ -48,5 +48,8 @@ from config.settings import DATABASES, MIDDLEWARE  # noqa: E402
 DATABASES["default"]["TEST"]["NAME"] = f"test_prompter_{SLOT}"
 # Raises on N+1 queries within any request of the test client.
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]
-ZEAL_ALLOWLIST = [{"model": "sessions.Session", "field": "get()"}]  # signing out reads it to load and to delete it
+ZEAL_ALLOWLIST = [
+    {"model": "sessions.Session", "field": "get()"},  # signing out reads it to load and to delete it
+    {"model": "account.EmailAddress", "field": "get()"},  # allauth's steps of signing in each look the address up
+]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
