@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from waffle.models import AbstractUserFlag
+from waffle.utils import keyfmt
 
 from orgs.roles import Permission, Role, grants
 from orgs.scoping import OrgForeignKey, OrgModel
@@ -210,3 +211,10 @@ class Flag(AbstractUserFlag):
     """A feature that operators switch on for everybody, for some users, or for some organizations."""
 
     organizations = models.ManyToManyField(Organization, blank=True, related_name="+")
+
+    def get_flush_keys(self, flush_keys: list[str] | None = None) -> list[str]:
+        return [*super().get_flush_keys(flush_keys), self.organizations_key]
+
+    @property
+    def organizations_key(self) -> str:
+        return str(keyfmt("flag:%s:organizations", self.name))

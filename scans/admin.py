@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.models import User
-from orgs.admin import HistoryAdmin, TenantAdmin
-from orgs.scoping import org_scope
+from accounts.backstage import asks_first, chosen
+from orgs.admin import HistoryAdmin, TenantAdmin, act_on_each, actor
+from prompts.llm import catalog
+from prompts.llm.errors import ErrorKind
 from prompts.models import Project
+from scans import schedule
+from scans.asking import CRASHED
 from scans.launch import CannotStart, cancel_scan, retry_failed, start_scan
-from scans.models import Answer, Citation, Mention, Scan
+from scans.models import Answer, Citation, Mention, Scan, Schedule
+from scans.requeueing import requeue
+from scans.store import LOST_WORKER
 
 if TYPE_CHECKING:
     Inline = admin.TabularInline[Any, Any]
@@ -38,13 +44,15 @@ class ProjectAdmin(SteersScans):
     editable = ("samples",)
     actions = ("start",)
 
-    @admin.action(description="Start scan", permissions=["steer"])
+    @admin.action(description=gettext_lazy("Start scan"), permissions=["steer"])
+    @asks_first(lambda: _("Start a scan of these projects? Its answers count towards their organizations' allowance."))
     def start(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
         def act(project: Project) -> str:
-            scan = start_scan(project, source=Scan.Source.ADMIN, actor=_actor(request))
-            return f"Scan {scan.pk} of {project} started: {scan.total} answers to come."
+            scan = start_scan(project, source=Scan.Source.ADMIN, actor=actor(request))
+            told = {"pk": scan.pk, "project": project, "total": scan.total}
+            return _("Scan %(pk)s of %(project)s started: %(total)s answers to come.") % told
 
-        _each(self, request, queryset, act)
+        act_on_each(self, request, queryset, act, refusals=(CannotStart,))
 
 
 @admin.register(Scan)
@@ -53,24 +61,47 @@ class ScanAdmin(SteersScans, HistoryAdmin):
     list_filter = ("status", "source", "simulated")
     list_select_related = ("project", "org")
     search_fields = ("=id", "project__name", "org__name", "org__slug")
-    date_hierarchy = "created_at"
     actions = ("cancel", "retry")
 
-    @admin.action(description="Cancel scan", permissions=["steer"])
+    @admin.action(description=gettext_lazy("Cancel scan"), permissions=["steer"])
+    @asks_first(lambda: _("Cancel these scans? Nothing more is asked, and answers under way are refused."))
     def cancel(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
         def act(scan: Scan) -> str:
-            cancelled = cancel_scan(scan, actor=_actor(request))
-            return f"{scan} was cancelled." if cancelled else f"{scan} had ended already."
+            cancelled = cancel_scan(scan, actor=actor(request))
+            return (_("%(scan)s was cancelled.") if cancelled else _("%(scan)s had ended already.")) % {"scan": scan}
 
-        _each(self, request, queryset, act)
+        act_on_each(self, request, queryset, act)
 
-    @admin.action(description="Ask failed answers again", permissions=["steer"])
+    @admin.action(description=gettext_lazy("Ask failed answers again"), permissions=["steer"])
+    @asks_first(lambda: _("Ask the failed answers of these scans again? Each counts towards the allowance again."))
     def retry(self, request: HttpRequest, queryset: QuerySet[Scan]) -> None:
         def act(scan: Scan) -> str:
-            count = retry_failed(scan, actor=_actor(request))
-            return f"{scan}: {count} answers are asked again." if count else f"{scan}: nothing to ask again."
+            count = retry_failed(scan, actor=actor(request))
+            told = {"scan": scan, "count": count}
+            if not count:
+                return _("%(scan)s: nothing to ask again.") % told
+            return _("%(scan)s: %(count)s answers are asked again.") % told
 
-        _each(self, request, queryset, act)
+        act_on_each(self, request, queryset, act, refusals=(CannotStart,))
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(SteersScans, HistoryAdmin):
+    list_display = ("project", "org", "cadence", "time_zone", "next_start_at", "last_slot_at", "paused_at")
+    list_filter = ("cadence", ("paused_at", admin.EmptyFieldListFilter))
+    list_select_related = ("project", "org")
+    search_fields = ("project__name", "=org__slug")
+    actions = ("pause",)
+
+    @admin.action(description=gettext_lazy("Pause schedule"), permissions=["steer"])
+    @asks_first(lambda: _("Pause these schedules? They start no scan until somebody resumes them."))
+    def pause(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> None:
+        def act(row: Schedule) -> str:
+            paused = schedule.pause(row.project, actor=actor(request))
+            said = _("%(project)s: paused.") if paused else _("%(project)s: was paused already.")
+            return said % {"project": row.project}
+
+        act_on_each(self, request, queryset.select_related("project"), act)
 
 
 class FoundInline(Inline):
@@ -103,26 +134,47 @@ class CitationInline(FoundInline):
     shown = ("position", "normalized_url", "kind", "brand", "cited")
 
 
+def _error_kinds() -> list[tuple[str, str]]:
+    return [(kind, kind) for kind in (*(one.value for one in ErrorKind), CRASHED, LOST_WORKER)]
+
+
 @admin.register(Answer)
-class AnswerAdmin(HistoryAdmin):
+class AnswerAdmin(SteersScans, HistoryAdmin):
     list_display = ("__str__", "scan", "org", "status", "attempts", "error_kind", "cost", "latency_ms", "finished_at")
-    list_filter = ("status", "error_kind", "engine", "finish_reason")
+    list_filter = (
+        "status",
+        chosen("error", "error_kind", _error_kinds),
+        chosen("engine", "engine", lambda: [(engine.key, engine.key) for engine in catalog.all_engines()]),
+    )
     list_select_related = ("scan", "org")
-    search_fields = ("=id", "=scan__id", "prompt_text", "request_id", "org__slug")
+    search_fields = ("=id", "=scan__id", "=request_id", "=org__slug")
     exclude = ("lease_token",)
     inlines = (MentionInline, CitationInline)
+    actions = ("requeue",)
+
+    @admin.action(description=gettext_lazy("Requeue stuck answers"), permissions=["steer"])
+    @asks_first(lambda: _("Take these answers from whoever asks them now, and ask them again? Others are left alone."))
+    def requeue(self, request: HttpRequest, queryset: QuerySet[Answer]) -> None:
+        count = requeue(queryset, actor=actor(request))
+        said = ngettext("%(count)s answer was requeued.", "%(count)s answers were requeued.", count) % {"count": count}
+        self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
 
 
-def _actor(request: HttpRequest) -> User:
-    return cast("User", request.user)
+class FoundAdmin(HistoryAdmin):
+    """What was found in answers, by the million: looked up by answer or brand."""
+
+    list_select_related = ("answer", "brand", "org")
+    show_facets = admin.ShowFacets.NEVER
 
 
-def _each(page: TenantAdmin, request: HttpRequest, rows: QuerySet[Any], act: Callable[[Any], str]) -> None:
-    """Do it to each row in the scope of its own organization, and say how each went."""
-    for row in rows:
-        try:
-            with org_scope(row.org_id):
-                said, how = act(row), messages.SUCCESS
-        except CannotStart as refused:
-            said, how = f"{row}: {refused.message}", messages.ERROR
-        page.message_user(request, said, level=how)
+@admin.register(Mention)
+class MentionAdmin(FoundAdmin):
+    list_display = ("text", "brand", "answer", "org", "kind", "rank", "matcher_version")
+    search_fields = ("=answer__id", "=brand__name", "=org__slug")
+
+
+@admin.register(Citation)
+class CitationAdmin(FoundAdmin):
+    list_display = ("domain", "kind", "brand", "answer", "org", "position", "cited")
+    list_filter = ("kind", "cited")
+    search_fields = ("=answer__id", "=domain", "=org__slug")

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from config.operators import views
+from config.operators import acting, views
 from orgs.operators import OperatorsSite
 
 site = admin.site
@@ -13,4 +13,6 @@ urlpatterns = [
     path("health/", site.unscoped_view(views.health), name="operators-health"),
     path("health/workers/", site.unscoped_view(views.workers), name="operators-workers"),
     path("health/requeue/", site.unscoped_view(views.requeue), name="operators-requeue"),
+    path("impersonate/<int:pk>/", site.unscoped_view(acting.impersonate), name="operators-impersonate"),
+    path("impersonation/stop/", acting.stop, name="impersonation-stop"),
 ]
