@@ -8,6 +8,9 @@ class OrgsConfig(AppConfig):
     name = "orgs"
     default = True
 
+    def ready(self) -> None:
+        from orgs import departing  # noqa: F401 - hears of accounts that are closed
+
 
 class OperatorsConfig(admin_apps.AdminConfig):
     default = False

@@ -67,6 +67,16 @@ def leave(org: Organization, *, user: User) -> None:
         _tell("membership.left", own, actor=user, before=own.role)
 
 
+def end_of_account(org: Organization, *, user: User) -> None:
+    """Leaving because the account is closed. One that is to be deleted needs no owner any more.
+    Raises `LastOwner`."""
+    with transaction.atomic():
+        closing = org.take_turn().deletion_due_at is not None
+        own = _of(org, user)
+        _end(own, abandoned=closing)
+        _tell("membership.left", own, actor=user, before=own.role)
+
+
 def transfer_ownership(org: Organization, pk: int, *, actor: User) -> Membership:
     """`actor` makes the member an owner and steps back to admin. Raises `PermissionDenied` and `Http404`."""
     with transaction.atomic():
@@ -140,8 +150,9 @@ def _set_role(target: Membership, role: Role) -> None:
         end_streams(target.org_id, target.user_id)
 
 
-def _end(target: Membership) -> None:
-    _keep_an_owner(without=target)
+def _end(target: Membership, *, abandoned: bool = False) -> None:
+    if not abandoned:
+        _keep_an_owner(without=target)
     same = {"user_id": target.user_id}
     Notification.objects.for_org(target.org_id).filter(**same).delete()
     NotificationPreference.objects.for_org(target.org_id).filter(**same).delete()

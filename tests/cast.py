@@ -1,9 +1,13 @@
 """The cast: an organization with a member of every role, a stranger who has another one, and a project."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from allauth.account.internal.flows.login import record_authentication
+from django.contrib.auth import SESSION_KEY
 from django.core.mail import EmailMessage
+from django.http import HttpRequest
 from django.test import Client
 
 from accounts import mail
@@ -27,6 +31,15 @@ def make_member(org: Organization, role: Role, email: str = "") -> User:
     return user
 
 
+def reauthenticate(client: Client, user: User) -> Client:
+    """As if they had just proven once more who they are (see `accounts.access.reauthenticated`)."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+    return client
+
+
 def make_prompt(project: Project, text: str, **fields: object) -> Prompt:
     from prompts.csv_import import prompt_key
 
@@ -34,6 +47,17 @@ def make_prompt(project: Project, text: str, **fields: object) -> Prompt:
     return Prompt.objects.for_org(project.org_id).create(
         org_id=project.org_id, project=project, text=text, key=key, **fields
     )
+
+
+def prove(client: Client) -> Client:
+    """The client as somebody who has just typed their password again."""
+    session = client.session
+    request = HttpRequest()
+    request.session = session
+    user = User.objects.get(pk=session[SESSION_KEY])
+    record_authentication(request, user, "password", reauthenticated=True)
+    session.save()
+    return client
 
 
 @pytest.fixture

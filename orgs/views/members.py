@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.access import is_fresh, reauthenticated
 from orgs.access import OrgRequest, org_view
 from orgs.forms import InviteForm, RoleForm, TransferForm
 from orgs.invitations import open_invitations
@@ -67,6 +68,8 @@ def members_context(request: OrgRequest, form: InviteForm) -> dict[str, object]:
 @require_http_methods(READ_OR_POST)
 def member_role(request: OrgRequest, pk: int) -> HttpResponse:
     member = member_of(request.org, pk)
+    if request.POST.get("role") == Role.OWNER and not is_fresh(request):
+        raise ReauthenticationRequired
     form = RoleForm(
         request.POST if request.method == "POST" else None, actor=request.membership, initial={"role": member.role}
     )
@@ -129,7 +132,7 @@ def org_leave(request: OrgRequest) -> HttpResponse:
 
 @org_view(Permission.ORG_MANAGE)
 @require_http_methods(READ_OR_POST)
-@reauthentication_required
+@reauthenticated
 def org_transfer(request: OrgRequest) -> HttpResponse:
     form = TransferForm(request.POST if request.method == "POST" else None, actor=request.membership)
     if form.is_valid():

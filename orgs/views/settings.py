@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -13,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts.access import reauthenticated
 from orgs.access import OrgRequest, org_view
 from orgs.closing import ask_deletion, cancel_deletion
 from orgs.forms import DeleteForm, LogoForm, OrganizationForm
@@ -88,7 +88,7 @@ def org_logo_image(request: OrgRequest, digest: str) -> HttpResponse:
 
 @org_view(Permission.ORG_MANAGE)
 @require_http_methods(READ_OR_POST)
-@reauthentication_required
+@reauthenticated
 def org_delete(request: OrgRequest) -> HttpResponse:
     form = DeleteForm(request.POST if request.method == "POST" else None, org=request.org)
     if form.is_valid():
