@@ -59,17 +59,19 @@ def cancel_deletion(org: Organization, *, actor: User) -> bool:
 
 
 def due_organizations() -> list[int]:
-    return list(
-        Organization.objects.filter(deletion_due_at__lte=timezone.now(), deleted_at=None)
-        .order_by("deletion_due_at")
-        .values_list("pk", flat=True)
-    )
+    return list(_due().order_by("deletion_due_at").values_list("pk", flat=True))
+
+
+def _due() -> models.QuerySet[Organization]:
+    return Organization.objects.filter(deletion_due_at__lte=timezone.now(), deleted_at=None)
 
 
 def purge(org_id: int, *, batches: int) -> bool:
     """Empty an organization that is due, some rows at a time, each batch in a transaction of its own, so that it may be
-    killed anywhere and go on later. True when nothing is left."""
+    killed anywhere and go on later. True once nothing is left."""
     left = batches
+    if not _due().filter(pk=org_id).exists():
+        return False
     for model in tables_to_empty():
         while _empty_some(org_id, model):
             left -= 1
@@ -120,8 +122,11 @@ def _empty_some(org_id: int, model: type[models.Model]) -> int:
 def _bury(org_id: int) -> bool:
     """What the audit trail refers to stays, without a name, and under a slug that no name makes."""
     with org_scope(org_id):
-        due = Organization.objects.filter(pk=org_id, deletion_due_at__lte=timezone.now(), deleted_at=None)
-        buried = due.update(name=TOMBSTONE, slug=f"_deleted-{org_id}", logo_digest="", deleted_at=timezone.now())
+        buried = (
+            _due()
+            .filter(pk=org_id)
+            .update(name=TOMBSTONE, slug=f"_deleted-{org_id}", logo_digest="", deleted_at=timezone.now())
+        )
         if buried:
             emit(org_id, "org.deleted", target=Organization.objects.get(pk=org_id))
     return bool(buried)
