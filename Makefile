@@ -19,7 +19,7 @@ install: ## Packages into .venv, only when the lock file changed
 demo: install ## Start everything, run a first scan, serve until Ctrl-C (PORT=8000 SIMULATOR_PORT=8399)
 	@$(RUN) manage.py demo
 
-test: install chromium ## The whole suite, browser journeys included (ARGS='-k word')
+test: install chromium html-checker ## The whole suite, browser journeys included (ARGS='-k word')
 	@$(RUN) -m pytest -q -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 lint: install ## Format and lint of Python and templates, layers
@@ -42,6 +42,12 @@ guards: install ## The tests that walk the code
 bench: install ## List benchmarks, or run one: make bench B=name
 	@$(RUN) -m tests.benchmarks $(B)
 
+html: install chromium html-checker ## Every screen by the Nu HTML checker (needs Java and Node)
+	@$(RUN) -m pytest -q tests/journeys/test_html.py
+
+pictures: install chromium ## Renew the committed pictures of the product's screens
+	@$(RUN) -m tests.pictures
+
 screenshots: install chromium ## Every screen of the demo organization into .local/screenshots
 	@$(RUN) -m tests.screenshots
 
@@ -63,3 +69,6 @@ lock: install ## Pin again what pyproject.toml allows
 
 chromium:
 	@.ci/chromium
+
+html-checker:
+	@.ci/html-checker

@@ -242,10 +242,14 @@ def _outside_addresses(marks: list[Mark], *, text: str) -> list[Mark]:
 
 
 def _lower_headings(tokens: Sequence[Token]) -> None:
-    """The page has headings of its own above the answer's."""
+    """The page has headings of its own above the answer's, and no page may leave a level out."""
+    above: list[int] = []
     for token in tokens:
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+            above = [*(outer for outer in above if outer < level), level]
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+            token.tag = f"h{min(6, len(above) + 2)}"
         if token.type in ("th_open", "td_open"):
             style = str(token.attrs.pop("style", ""))
             if ":" in style:

@@ -128,7 +128,11 @@ def test_an_image_becomes_its_description() -> None:
 
 
 def test_headings_stand_below_those_of_the_page() -> None:
-    assert render_answer("# One\n\n###### Six") == "<h3>One</h3>\n<h6>Six</h6>\n"
+    assert render_answer("# One\n\n## Two") == "<h3>One</h3>\n<h4>Two</h4>\n"
+
+
+def test_no_level_of_headings_is_left_out() -> None:
+    assert render_answer("## Two\n\n###### Six\n\n# One") == "<h3>Two</h3>\n<h4>Six</h4>\n<h3>One</h3>\n"
 
 
 def test_a_hostile_brand_name_stays_text() -> None:
