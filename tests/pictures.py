@@ -19,6 +19,7 @@ from config.embedded.place import BASE_DIR
 from config.templatetags.pictures import SMALL
 from tests.benchmarks import stack
 from tests.journeys.browser import launch
+from tests.shots import session_of
 
 if TYPE_CHECKING:
     from tests.scenery import Scenery
@@ -73,7 +74,7 @@ def _screens(browser: Browser, scene: "Scenery", site: str, *, theme: str) -> No
         )
         context.add_cookies([{"name": "sessionid", "value": session_of(scene.user), "url": site}])
         page = context.new_page()
-        page.goto(screen.path, wait_until="networkidle")
+        page.goto(screen.path)
         page.evaluate("document.fonts.ready")
         taken = Image.open(io.BytesIO(_take(page, screen))).convert("RGB")
         context.close()
@@ -98,7 +99,7 @@ def _all(scene: "Scenery") -> list[Screen]:
     answer = answer_of(scene.latest, status="succeeded", mentions__brand__is_own=True)
     return [
         Screen(name="overview", path=project),
-        Screen(name="intervals", path=project, part=lambda page: page.locator(".panel:has(.ibar)").first, sharpness=2),
+        Screen(name="intervals", path=project, part=lambda page: page.locator(".panel:has(.cbar, .ibar)").first, sharpness=2),
         Screen(
             name="answer",
             path=f"{project}answers/{answer.pk}/",
@@ -109,15 +110,6 @@ def _all(scene: "Scenery") -> list[Screen]:
         ),
         Screen(name="prompts", path=f"{project}prompts/"),
     ]
-
-
-def session_of(user: object) -> str:
-    """The cookie of a fresh session."""
-    from django.test import Client
-
-    client = Client()
-    client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")  # type: ignore[arg-type]
-    return client.cookies["sessionid"].value
 
 
 def _write(image: Image.Image, *, name: str, in_docs: bool) -> None:

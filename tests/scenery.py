@@ -28,6 +28,7 @@ class Scenery:
     email: str
     password: str
     user: User
+    operator: User
     empty_org: Organization
     empty_project: Project
     partial: Scan
@@ -58,6 +59,7 @@ def build(*, simulator: str) -> Scenery:
         email=demo.email,
         password=demo.password,
         user=user,
+        operator=User.objects.create_superuser("operator@prompter.example", demo.password, name="Operator"),
         empty_org=empty_org,
         empty_project=empty_project,
         partial=partial,

@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, Page
 from config.embedded.place import BASE_DIR
 from tests.benchmarks import stack
 from tests.journeys.browser import launch
-from tests.shots import Shot, shots_of
+from tests.shots import Shot, session_of, shots_of
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from tests.scenery import Scenery
 
 FOLDER = BASE_DIR / ".local" / "screenshots"
@@ -36,7 +37,7 @@ class Gallery:
     def take(self, page: Page, shot: Shot, *, look: str) -> None:
         width = page.viewport_size["width"] if page.viewport_size else WIDTHS[0]
         page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
-        response = page.goto(shot.path, wait_until="networkidle" if shot.status == 200 else "load")
+        response = page.goto(shot.path)
         if response is None or response.status != shot.status:
             self.problems.append(f"{look} {shot.name}: answered {response and response.status}")
         shot.act(page)
@@ -92,10 +93,10 @@ def _everything(browser: Browser, scene: "Scenery", site: str, *, only: str) -> 
     FOLDER.mkdir(parents=True)
     gallery = Gallery(folder=FOLDER)
     shots = [shot for shot in shots_of(scene) if only in shot.name]
-    for theme, width, signed_in in product(THEMES, WIDTHS, (False, True)):
-        with _tab(browser, scene, site, theme=theme, width=width, signed_in=signed_in) as page:
+    for theme, width, visitor in product(THEMES, WIDTHS, (None, scene.user, scene.operator)):
+        with _tab(browser, site, theme=theme, width=width, visitor=visitor) as page:
             gallery.watch(page, f"{theme}-{width}")
-            for shot in (shot for shot in shots if shot.signed_in is signed_in):
+            for shot in (shot for shot in shots if shot.visitor_of(scene) == visitor):
                 gallery.take(page, shot, look=f"{theme}-{width}")
     if only in "scan-running":
         _running(gallery, browser, scene, site)
@@ -114,13 +115,13 @@ def _running(gallery: Gallery, browser: Browser, scene: "Scenery", site: str) ->
     path = f"/o/{scene.org.slug}/p/{scene.project.slug}/scans/{running.pk}/"
     shot = Shot(name="scan-running", path=path, act=lambda page: page.wait_for_timeout(2500))
     for theme, width in product(THEMES, WIDTHS):
-        with _tab(browser, scene, site, theme=theme, width=width, signed_in=True) as page:
+        with _tab(browser, site, theme=theme, width=width, visitor=scene.user) as page:
             gallery.watch(page, f"{theme}-{width}")
             gallery.take(page, shot, look=f"{theme}-{width}")
 
 
 @contextmanager
-def _tab(browser: Browser, scene: "Scenery", site: str, *, theme: str, width: int, signed_in: bool) -> Iterator[Page]:
+def _tab(browser: Browser, site: str, *, theme: str, width: int, visitor: "User | None") -> Iterator[Page]:
     context = browser.new_context(
         base_url=site,
         viewport={"width": width, "height": HEIGHTS[width]},
@@ -130,26 +131,17 @@ def _tab(browser: Browser, scene: "Scenery", site: str, *, theme: str, width: in
         has_touch=width < 600,
     )
     context.set_default_timeout(30_000)
-    page = context.new_page()
+    if visitor is not None:
+        context.add_cookies([{"name": "sessionid", "value": session_of(visitor), "url": site}])
     try:
-        if signed_in:
-            sign_in(page, email=scene.email, password=scene.password)
-        yield page
+        yield context.new_page()
     finally:
         context.close()
 
 
-def sign_in(page: Page, *, email: str, password: str) -> None:
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: "/accounts/login" not in url)
-
-
 def _picture(browser: Browser, scene: "Scenery", site: str, *, path: Path) -> int:
-    with _tab(browser, scene, site, theme="light", width=1440, signed_in=True) as page:
-        page.goto(f"/o/{scene.org.slug}/p/{scene.project.slug}/", wait_until="networkidle")
+    with _tab(browser, site, theme="light", width=1440, visitor=scene.user) as page:
+        page.goto(f"/o/{scene.org.slug}/p/{scene.project.slug}/")
         page.evaluate("document.fonts.ready")
         _see_all(page)
         page.screenshot(path=path, animations="disabled")

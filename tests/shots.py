@@ -74,8 +74,8 @@ def _outside() -> list[Shot]:
     def wrong(page: Page) -> None:
         page.get_by_label("Email").fill("somebody@example.com")
         page.get_by_label("Password").fill("wrong password")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_load_state("networkidle")
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.get_by_role("alert").first.wait_for()
 
     return [
         Shot(name="login", path="/accounts/login/", signed_in=False),

@@ -1,0 +1,139 @@
+"""Every screen in both themes, on a desk and on a phone: axe finds no violation, and nothing is wider than the window.
+
+The screens are those of tests/shots.py, in parts that run beside each other; a process builds its scenery once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.core.management import call_command
+from playwright.sync_api import Browser, BrowserContext, Page
+from pytest_django import DjangoDbBlocker
+
+from prompts.llm.simulator.server import serve_in_thread
+from tests import scenery
+from tests.journeys.stack import run_worker, serve_site
+from tests.scenery import Scenery
+from tests.shots import Shot, session_of, shots_of
+
+WIDTHS = {1440: 900, 390: 844}
+NARROWEST = 360
+PARTS = 6
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# A theme is colours and nothing else: on the second look only the rules about colours can tell something new.
+COLOURS = ["color-contrast", "link-in-text-block"]
+AXE = Axe().axe_script
+RUN = """async (only) => {
+  const { violations } = await axe.run({ runOnly: only, resultTypes: ["violations"] });
+  const why = (node) => [...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ");
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} (${why(node)})`));
+}"""
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def scene(django_db_setup: None, django_db_blocker: DjangoDbBlocker, browser: Browser) -> Iterator[Scenery]:
+    """Built once: every answer of it comes over the wire, from the simulator, through a worker."""
+    with django_db_blocker.unblock(), serve_in_thread() as simulator, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "SIMULATOR_URL", simulator.root_url)
+        try:
+            with run_worker():
+                built = scenery.build(simulator=simulator.root_url)
+            yield built
+        finally:
+            call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture(scope="module")
+def sessions(scene: Scenery) -> dict[int, str]:
+    """By user, made before any test: what a test writes is rolled back, and the site would not see it."""
+    return {user.pk: session_of(user) for user in (scene.user, scene.operator)}
+
+
+@pytest.fixture(scope="module")
+def site(scene: Scenery) -> Iterator[str]:
+    with serve_site() as url:
+        yield url
+
+
+@contextmanager
+def tab_of(browser: Browser, site: str, session: str, *, width: int) -> Iterator[Page]:
+    context: BrowserContext = browser.new_context(
+        base_url=site,
+        viewport={"width": width, "height": WIDTHS[width]},
+        has_touch=width < 600,
+        reduced_motion="reduce",
+        locale="en-US",
+    )
+    context.set_default_timeout(20_000)
+    if session:
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def violations(page: Page, **only: Any) -> list[str]:
+    found: list[str] = page.evaluate(RUN, only or {"type": "tag", "values": STANDARDS})
+    return found
+
+
+def problems_of(page: Page, shot: Shot, *, width: int) -> Iterator[str]:
+    """The theme is the system's and changes under the open page, as it does at dusk."""
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+    response = page.goto(shot.path)
+    if response is None or response.status != shot.status:
+        yield f"{shot.name}: answered {response and response.status}"
+        return
+    shot.act(page)
+    page.evaluate(AXE)
+    yield from (f"{shot.name}, light, {width} px: {problem}" for problem in violations(page))
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.system === 'dark'")
+    dark = violations(page, type="rule", values=COLOURS)
+    yield from (f"{shot.name}, dark, {width} px: {problem}" for problem in dark)
+    yield from overflows(page, shot, width=width)
+
+
+def overflows(page: Page, shot: Shot, *, width: int) -> Iterator[str]:
+    for direction in ("ltr", "rtl"):
+        page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
+        for size in (width, NARROWEST) if width < 600 else (width,):
+            page.set_viewport_size({"width": size, "height": WIDTHS[width]})
+            wider = page.evaluate(WIDER)
+            if wider > 0:
+                yield f"{shot.name}, {direction}, {size} px: scrolls sideways by {wider} px"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_screen_is_accessible(
+    browser: Browser, scene: Scenery, sessions: dict[int, str], site: str, width: int, part: int
+) -> None:
+    shots = shots_of(scene)[part::PARTS]
+    assert shots
+    problems: list[str] = []
+    for visitor in (None, scene.user, scene.operator):
+        mine = [shot for shot in shots if shot.visitor_of(scene) == visitor]
+        with tab_of(browser, site, sessions[visitor.pk] if visitor else "", width=width) as page:
+            for shot in mine:
+                problems += problems_of(page, shot, width=width)
+    assert problems == [], "\n" + "\n".join(problems)
+
+
+def test_planted_faults_are_found(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(
+        '<!DOCTYPE html><html lang="en"><title>Planted</title><main><h1>Planted</h1><img src="data:,">'
+        '<p style="color: #aaa; background: #fff">Hardly seen</p><input></main>'
+    )
+    page.evaluate(AXE)
+    found = " ".join(violations(page))
+    page.close()
+    assert [rule in found for rule in ("image-alt", "color-contrast", "label")] == [True] * 3
