@@ -7,8 +7,6 @@ in its ASCII form, in which look-alikes show.
 
 from __future__ import annotations
 
-import unicodedata
-
 import idna
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -42,10 +40,10 @@ def canonical_or_same(email: str) -> str:
 def _ascii_domain(domain: str) -> str:
     if domain.isascii():
         return domain
-    # Fullwidth and other dressed-up ASCII passes for a domain that it is not typed as.
-    if unicodedata.normalize("NFKC", domain).isascii():
-        raise ValidationError(_("Write the domain of the e-mail address in plain letters."))
     try:
-        return idna.encode(domain, uts46=True, std3_rules=True).decode()
+        written = idna.encode(domain, uts46=True, std3_rules=True).decode()
     except (idna.IDNAError, UnicodeError) as error:
         raise ValidationError(_("The domain of the e-mail address is not one.")) from error
+    if "xn--" not in written.lower():  # fullwidth and other dressed-up letters that mean plain ones
+        raise ValidationError(_("Write the domain of the e-mail address in plain letters."))
+    return written

@@ -51,5 +51,6 @@ MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]
 ZEAL_ALLOWLIST = [
     {"model": "sessions.Session", "field": "get()"},  # signing out reads it to load and to delete it
     {"model": "account.EmailAddress", "field": "get()"},  # allauth's steps of signing in each look the address up
+    {"model": "account.EmailAddress", "field": "user"},  # ... and a change of address removes each other one
 ]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -234,3 +234,15 @@ def test_what_a_reader_left_open_is_the_sites_in_somebody_elses_request(ada: Use
 def test_an_address_without_an_account_is_written_to_in_the_present_language() -> None:
     with translation.override("de"), as_read_by("new@example.com"):
         assert translation.get_language() == "de"
+
+
+@pytest.mark.parametrize("address", ["/", "/accounts/login/"])
+def test_every_language_is_offered_by_its_own_name_where_visitors_are(client: Client, db: None, address: str) -> None:
+    html = client.get(f"{address}?q=1").content.decode()
+    assert f'action="{reverse("set_language")}"' in html
+    assert f'name="next" value="{address}?q=1"' in html
+    assert all(f'lang="{code}"' in html and f">{name}</button>" in html for code, name in settings.LANGUAGES)
+
+
+def test_an_error_page_has_no_switch(client: Client, db: None) -> None:
+    assert reverse("set_language") not in client.get("/no/such/page/").content.decode()

@@ -1,31 +1,20 @@
 """Signing up, confirming the address, in and out."""
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.core.mail import EmailMessage
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from tests.accounts.letters import Mailbox, link_in
 from tests.cast import PASSWORD
 from tests.screens import ClientOf
-
-Mailbox = Callable[[], list[EmailMessage]]
 
 
 def sign_up(client: Client, email: str, password: str = PASSWORD) -> Any:
     return client.post(reverse("account_signup"), {"email": email, "password1": password})
-
-
-def link_in(message: EmailMessage) -> str:
-    """The path of the link, on our own site and no other."""
-    found = re.search(r"^http://localhost:8000(/\S+)$", str(message.body), re.MULTILINE)
-    assert found is not None, message.body
-    return found[1]
 
 
 def test_somebody_signs_up_confirms_the_address_and_is_in(client: Client, mailbox: Mailbox) -> None:
