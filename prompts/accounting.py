@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -130,24 +130,46 @@ async def accounted(errand: Errand) -> AsyncGenerator[Attempt, None]:
             attempt.broke_off(error)
         raise
     finally:
-        task = asyncio.get_running_loop().create_task(_conclude(attempt))
-        _concluding.add(task)
-        task.add_done_callback(_concluded)
         # A task of its own: it goes on when the caller is cancelled, and when it takes longer than an answer may wait.
-        await asyncio.wait([task], timeout=_LONGEST_WAIT)
+        task = _apart(_conclude(attempt))
+        try:
+            await asyncio.wait([task], timeout=_LONGEST_WAIT)
+        except asyncio.CancelledError:
+            _apart(_take_over(errand, task))
+            raise
 
 
 async def close() -> None:
     """Wait for what the running loop still has to account."""
     loop = asyncio.get_running_loop()
-    if mine := [task for task in _concluding if task.get_loop() is loop]:
+    while mine := [task for task in _concluding if task.get_loop() is loop]:
         await asyncio.wait(mine)
 
 
 async def _conclude(attempt: Attempt) -> None:
     fields = attempt.fields()
     logger.info("call org=%s %s", attempt.errand.org_id, ledger.line(fields))
-    await asyncio.gather(_tell(attempt), ledger.record(attempt.errand.org_id, **fields))
+    entry = ledger.entry_of(attempt.errand.org_id, fields)
+    if attempt.errand.slip is not None and attempt.outcome not in (CANCELLED, CRASHED):
+        attempt.errand.slip.entry = entry
+        await _tell(attempt)
+    else:
+        await asyncio.gather(_tell(attempt), ledger.record(entry))
+
+
+async def _take_over(errand: Errand, concluding: asyncio.Task[None]) -> None:
+    """The caller that was to book the call is gone."""
+    await asyncio.wait([concluding])
+    if errand.slip is not None and (entry := errand.slip.entry):
+        errand.slip.entry = None
+        await ledger.record(entry)
+
+
+def _apart(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    task = asyncio.get_running_loop().create_task(work)
+    _concluding.add(task)
+    task.add_done_callback(_concluded)
+    return task
 
 
 def _concluded(task: asyncio.Task[None]) -> None:

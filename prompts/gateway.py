@@ -24,6 +24,7 @@ from orgs.scoping import scope_open
 from prompts import accounting, ledger, traffic
 from prompts.accounting import accounted
 from prompts.credentials import UnreadableKey, credential_of, unavailable_because
+from prompts.ledger import Slip
 from prompts.llm import catalog
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.limiter import Limits
@@ -119,7 +120,8 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """What every call is: for whom, which way, what for. `metric` meters it as one of that quota."""
+    """What every call is: for whom, which way, what for. `metric` meters it as one of that quota. With a `slip` the
+    caller writes the ledger's row itself."""
 
     org_id: int
     lane: Lane
@@ -129,6 +131,7 @@ class Errand:
     attempt: int = 1
     metric: str = ""
     patience: Patience = Patience()
+    slip: Slip | None = None
 
     @property
     def reserved(self) -> int:

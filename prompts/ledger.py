@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
+from django.utils import timezone
 
 from orgs.scoping import org_scope
 from prompts.models import LlmCall
@@ -20,19 +24,52 @@ _THREADS = 4
 _PAUSES = (0.1, 0.5, 2.0)  # seconds between tries
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row that is still to be written. `at` and the reference together are its identity."""
+
+    org_id: int
+    at: datetime
+    fields: dict[str, Any]
+
+    def row(self) -> LlmCall:
+        return LlmCall(org_id=self.org_id, created_at=self.at, **self.fields)
+
+
+@dataclass(slots=True)
+class Slip:
+    """Given with a call, it receives the call's entry: the caller books it in the transaction that stores what came of
+    the call, so that both are there or neither. An attempt that is cancelled is recorded at once all the same."""
+
+    entry: Entry | None = None
+
+
 _executor: ThreadPoolExecutor | None = None
 
 
-async def record(org_id: int, **fields: Any) -> None:
-    """Write one ledger row. One that cannot be written is tried again and then logged whole: it never costs the
-    reply."""
+def entry_of(org_id: int, fields: dict[str, Any]) -> Entry:
+    return Entry(org_id=org_id, at=timezone.now(), fields=fields)
 
-    def write() -> None:
-        LlmCall(org_id=org_id, **fields).save(force_insert=True)
 
+def book(org_id: int, entries: Sequence[Entry], *, doubtful: bool = False) -> None:
+    """Write rows in the caller's scope. `doubtful` ones may have been written by an attempt whose commit was not heard
+    of; those that were are left out."""
+    rows = [entry.row() for entry in entries]
+    if rows and doubtful:
+        same = LlmCall.objects.for_org(org_id).filter(created_at__in=[row.created_at for row in rows])
+        known = set(same.values_list("created_at", "reference"))
+        rows = [row for row in rows if (row.created_at, row.reference) not in known]
+    LlmCall.objects.for_org(org_id).bulk_create(rows)
+
+
+async def record(entry: Entry) -> None:
+    """Write one row now. One that cannot be written is tried again and then logged whole: it never costs the reply."""
+    org_id, fields = entry.org_id, entry.fields
     for pause in (*_PAUSES, None):
         try:
-            await in_scope(org_id, write)
+            await in_scope(org_id, partial(book, org_id, [entry]))
             return
         except (DatabaseError, InterfaceError) as error:
             # A project that is gone will not come back, and what does not fit never will.

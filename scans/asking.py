@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from prompts.gateway import Call, Lane, ask
+from prompts.ledger import Slip
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Request, Turn
 from scans.backoff import retry_in
@@ -23,30 +24,32 @@ CRASHED = "crashed"
 
 async def outcome_of(claimed: Claimed, lane: Lane) -> Outcome:
     """Ask once; the caller holds the lease and a slot. Never raises but when cancelled."""
+    slip = Slip()
     try:
         async with asyncio.timeout(CALL_SECONDS + _GRACE):
-            answered = await ask(_call(claimed, lane), granted=True)
+            answered = await ask(_call(claimed, lane, slip), granted=True)
     except LlmError as error:
-        return _failed(claimed, error)
+        return _failed(claimed, error, slip)
     except TimeoutError:
-        return _failed(claimed, LlmError(ErrorKind.TIMEOUT, f"No answer within {CALL_SECONDS:.0f} seconds."))
+        return _failed(claimed, LlmError(ErrorKind.TIMEOUT, f"No answer within {CALL_SECONDS:.0f} seconds."), slip)
     except Exception as error:  # a mistake of ours must cost one answer, not the runner and all it holds
         logger.exception("answer %s crashed", claimed.id)
-        return gave_up(claimed, CRASHED, f"Asking failed inside Prompter ({type(error).__name__}).")
+        return gave_up(claimed, CRASHED, f"Asking failed inside Prompter ({type(error).__name__}).", entry=slip.entry)
     return Outcome(
         claimed=claimed,
         status=Answer.Status.SUCCEEDED,
         reply=answered.reply,
         cost=answered.cost,
         latency_ms=answered.latency_ms,
+        entry=slip.entry,
     )
 
 
-def _failed(claimed: Claimed, error: LlmError) -> Outcome:
+def _failed(claimed: Claimed, error: LlmError, slip: Slip) -> Outcome:
     nothing_sent = error.kind is ErrorKind.BREAKER_OPEN
     pause = retry_in(error, calls=claimed.attempts - nothing_sent)
     if pause is None:
-        return gave_up(claimed, error.kind.value, error.message)
+        return gave_up(claimed, error.kind.value, error.message, entry=slip.entry)
     return Outcome(
         claimed=claimed,
         status=Answer.Status.PENDING,
@@ -54,10 +57,11 @@ def _failed(claimed: Claimed, error: LlmError) -> Outcome:
         error=error.message,
         retry_in=pause,
         counted=not nothing_sent,
+        entry=slip.entry,
     )
 
 
-def _call(claimed: Claimed, lane: Lane) -> Call:
+def _call(claimed: Claimed, lane: Lane, slip: Slip) -> Call:
     engine = lane.engine
     request = Request(
         model=engine.model,
@@ -76,4 +80,5 @@ def _call(claimed: Claimed, lane: Lane) -> Call:
         purpose=PURPOSE,
         reference=f"answer:{claimed.id}",
         attempt=claimed.attempts,
+        slip=slip,
     )

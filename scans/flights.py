@@ -12,6 +12,7 @@ from itertools import groupby
 
 from django.conf import settings
 
+from prompts import ledger
 from prompts.gateway import Lane, give_back
 from scans import claims
 from scans.asking import outcome_of
@@ -127,6 +128,9 @@ class Flights:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        while not self._outcomes.empty():  # never stored, but paid for
+            if entry := self._outcomes.get_nowait().entry:
+                await ledger.record(entry)
 
     async def _return(self, flights: list[Flight], *, asked: bool) -> None:
         await self._drop({flight.claimed.id for flight in flights}, unsent=not asked)

@@ -1,4 +1,4 @@
-"""Storing what came of claimed answers: text, mentions, citations and quota stand or fall together, under the lease."""
+"""Storing what came of claimed answers: text, mentions, citations, ledger and quota stand or fall together."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from django.db import DataError, IntegrityError, connection
 
 from billing import meter
 from orgs.scoping import org_scope
+from prompts import ledger
+from prompts.ledger import Entry
 from prompts.llm.types import Reply
 from scans.claims import Claimed
 from scans.findings import BrandSets, Findings, mention_rows, storable
@@ -31,7 +33,7 @@ BATCH = 1_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of one claimed answer. `status` is where it goes: succeeded and failed are ends, pending asks again in
-    `retry_in` seconds; `counted` is false where no call was sent after all."""
+    `retry_in` seconds; `counted` is false where no call was sent after all; `entry` is the call's in the ledger."""
 
     claimed: Claimed
     status: Answer.Status
@@ -42,10 +44,11 @@ class Outcome:
     error: str = ""
     retry_in: float = 0.0
     counted: bool = True
+    entry: Entry | None = None
 
 
-def gave_up(claimed: Claimed, kind: str, message: str) -> Outcome:
-    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=kind, error=message)
+def gave_up(claimed: Claimed, kind: str, message: str, *, entry: Entry | None = None) -> Outcome:
+    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=kind, error=message, entry=entry)
 
 
 # `held` refuses whoever lost the lease meanwhile: a zombie, or a runner whose scan was cancelled.
@@ -94,7 +97,7 @@ class Store:
         except (IntegrityError, DataError):
             logger.exception("answer %s could not be stored", outcome.claimed.id)
         why = f"The answer came, but could not be stored ({type(error).__name__})."
-        return self._together([gave_up(outcome.claimed, UNSTORABLE, why)])
+        return self._together([gave_up(outcome.claimed, UNSTORABLE, why, entry=outcome.entry)])
 
     def _together(self, outcomes: Sequence[Outcome]) -> set[int]:
         org_id = outcomes[0].claimed.org_id
@@ -106,6 +109,7 @@ class Store:
                 cursor.execute(_STORE, [json.dumps([_row(o, found.get(o.claimed.id)) for o in outcomes])])
                 kept = {pk for (pk,) in cursor.fetchall()}
             _store_findings(org_id, {pk: findings for pk, findings in found.items() if pk in kept})
+            _book(org_id, outcomes, kept=kept)
             _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.id in kept])
         refused = {outcome.claimed.id for outcome in outcomes} - kept
         if refused:
@@ -156,6 +160,12 @@ def _store_findings(org_id: int, found: dict[int, Findings]) -> None:
     ]
     Mention.objects.for_org(org_id).bulk_create(mentions, batch_size=BATCH)
     Citation.objects.for_org(org_id).bulk_create(citations, batch_size=BATCH)
+
+
+def _book(org_id: int, outcomes: Sequence[Outcome], *, kept: set[int]) -> None:
+    """Calls that were made are paid for, whether or not their answer was still wanted."""
+    ledger.book(org_id, [o.entry for o in outcomes if o.entry and o.claimed.id in kept])
+    ledger.book(org_id, [o.entry for o in outcomes if o.entry and o.claimed.id not in kept], doubtful=True)
 
 
 def _settle(org_id: int, kept: Iterable[Outcome]) -> None:

@@ -1,0 +1,88 @@
+"""Every call that was made stands in the ledger once, together with what became of its answer."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from orgs.scoping import org_scope
+from prompts.ledger import Entry, book
+from prompts.llm.simulator.server import Running
+from prompts.models import LlmCall, Project
+from scans import store
+from scans.launch import cancel_scan
+from scans.models import Scan
+from tests.scans.running import ENGINES, add_prompts, answers_of, calls, reread, run, started, statuses, while_running
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def scan(project: Project, simulator: Running) -> Scan:
+    add_prompts(project, 10)
+    return started(project, engines=ENGINES[:2])
+
+
+def test_the_ledger_and_the_answers_agree_to_the_cent(scan: Scan, project: Project, simulator: Running) -> None:
+    simulator.fault("500", times=5)
+    run()
+    answers, booked = answers_of(scan), calls(project)
+    assert reread(scan).status == "done"
+    assert len(booked) == 25
+    assert Counter(call.outcome for call in booked) == {"ok": 20, "server": 5}
+    assert sum(call.cost for call in booked if call.cost) == sum(answer.cost for answer in answers if answer.cost)
+    good = {call.reference: call.cost for call in booked if call.outcome == "ok"}
+    assert good == {f"answer:{answer.pk}": answer.cost for answer in answers}
+
+
+def test_an_answer_that_nobody_wants_any_more_is_paid_for_all_the_same(
+    scan: Scan, project: Project, simulator: Running
+) -> None:
+    """The scan is cancelled while its calls are under way: their answers are refused, their cost is not."""
+    simulator.options(latency=1.0)
+
+    def cancel() -> None:
+        with org_scope(project.org_id):
+            assert cancel_scan(reread(scan), actor=None)
+
+    while_running(cancel, when=lambda: simulator.stats()["totals"]["in_flight"] == 20)
+    assert statuses(scan) == {"cancelled": 20}
+    assert Counter(call.outcome for call in calls(project)) == {"ok": 20}
+    assert len({call.reference for call in calls(project)}) == 20
+
+
+def test_a_commit_that_was_not_heard_of_books_nothing_twice(
+    scan: Scan, project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks right after the commit: the runner stores the same outcomes again."""
+    together, broken = store.Store.__call__, []
+
+    def commit_and_break(self: store.Store, outcomes: Any) -> set[int]:
+        refused = together(self, outcomes)
+        if not broken:
+            broken.append(len(outcomes))
+            raise OperationalError("the connection is closed")
+        return refused
+
+    monkeypatch.setattr(store.Store, "__call__", commit_and_break)
+    run()
+    assert broken
+    assert reread(scan).status == "done"
+    assert len(calls(project)) == 20
+    assert len({call.reference for call in calls(project)}) == 20
+
+
+def test_doubtful_rows_are_told_from_new_ones(project: Project, scan: Scan, simulator: Running) -> None:
+    run()
+    with org_scope(project.org_id):
+        row = LlmCall.objects.for_org(project.org_id).order_by("pk")[0]
+        fields = {
+            name: getattr(row, name)
+            for name in ("project_id", "purpose", "engine", "provider", "model", "credential", "reference", "outcome")
+        }
+        known = Entry(org_id=project.org_id, at=row.created_at, fields=fields)
+        other = Entry(org_id=project.org_id, at=row.created_at, fields={**fields, "reference": "answer:0"})
+        book(project.org_id, [known, other], doubtful=True)
+    assert Counter(call.reference for call in calls(project))["answer:0"] == 1
+    assert Counter(call.reference for call in calls(project))[row.reference] == 1
