@@ -61,8 +61,8 @@ def bench(arguments: list[str]) -> Report:
     stack.prepare()
     scans, session = _basket()
     with stack.shipped("simulator", "web", "worker") as ports:
-        _worker_is_ready()
-        _simulator(ports["simulator"], latency=options.latency)
+        wait_for_worker()
+        set_latency(ports["simulator"], latency=options.latency)
         browser = Browser(port=ports["web"], session=session)
         first, *runs = [_scan(browser, scans) for _ in range(options.rounds + 1)]
     return _report(first, runs, latency=options.latency)
@@ -87,7 +87,7 @@ def _basket() -> tuple[str, str]:
     return f"/o/{demo.org.slug}/p/{demo.project.slug}/scans/", client.cookies["sessionid"].value
 
 
-def _worker_is_ready() -> None:
+def wait_for_worker() -> None:
     from celery import current_app
 
     deadline = time.monotonic() + PATIENCE
@@ -96,7 +96,7 @@ def _worker_is_ready() -> None:
             raise RuntimeError("the worker never answered; its log is .local/bench/logs/worker.log")
 
 
-def _simulator(port: int, *, latency: float) -> None:
+def set_latency(port: int, *, latency: float) -> None:
     body = json.dumps({"latency": latency}).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}/_sim/options", data=body)
     request.add_header("Content-Type", "application/json")
