@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.backstage import LookedAtAdmin, OperatorAdmin, RecordAdmin, asks_first, changes, chosen
-from accounts.models import AccountEvent, Letter, User
+from accounts.models import AccountEvent, Export, Letter, User
 from accounts.records import MEANINGS, record
 from accounts.sessions import end_other_places, end_place
 
@@ -128,6 +128,19 @@ class LetterAdmin(RecordAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Letter | None = None) -> bool:
         return request.user.has_perm("accounts.delete_letter")
+
+
+@admin.register(Export)
+class ExportAdmin(RecordAdmin):
+    """That somebody asked for what is held about them; the file is theirs alone."""
+
+    list_display = ("user", "asked_at", "ready_at")
+    list_select_related = ("user",)
+    search_fields = ("=user__email",)
+    exclude = ("content",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Export]:
+        return super().get_queryset(request).defer("content")
 
 
 class OfUserAdmin(LookedAtAdmin):

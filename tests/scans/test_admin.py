@@ -1,6 +1,8 @@
 """Operators' pages: everything can be found, history cannot be changed, scans can be started, cancelled and retried."""
 
 from collections.abc import Callable
+from datetime import time, timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
@@ -9,6 +11,7 @@ from django.contrib.messages import get_messages
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.backstage import RecordAdmin
 from accounts.models import User
@@ -18,8 +21,8 @@ from orgs.scoping import org_scope
 from prompts.credentials import save_key
 from prompts.llm.simulator.server import Running
 from prompts.models import LlmCall, Project, ProviderKey
-from scans.models import Answer, Scan
-from tests.scans.running import add_prompts, reread, started, statuses
+from scans.models import Answer, Scan, Schedule
+from tests.scans.running import add_prompts, answers_of, reread, started, statuses
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 HISTORY = [model for model in MODELS if issubclass(type(admin.site._registry[model]), HistoryAdmin | RecordAdmin)]
@@ -150,3 +153,39 @@ def grant(user: User, name: str) -> None:
 def test_an_organization_is_disabled_and_not_deleted(operators: Client, org: Organization) -> None:
     assert operators.post(page(Organization, "delete", org.pk), {"post": "yes"}).status_code == 403
     assert Organization.objects.filter(pk=org.pk).exists()
+
+
+def test_stuck_answers_are_requeued_and_their_holder_is_refused(operators: Client, operator: User, scan: Scan) -> None:
+    held, waiting = answers_of(scan)
+    token = uuid4()
+    with org_scope(scan.org_id):
+        rows = Answer.objects.for_org(scan.org_id)
+        until = timezone.now() + timedelta(minutes=5)
+        rows.filter(pk=held.pk).update(status="claimed", lease_token=token, lease_until=until)
+    assert act(operators, Answer, "requeue", held, waiting) == ["1 answer was requeued."]
+    assert statuses(scan) == {"pending": 2}
+    assert answers_of(scan)[0].lease_token is None
+    with org_scope(scan.org_id):
+        [event] = Event.objects.for_org(scan.org_id).filter(name="scan.requeued")
+    assert (event.actor, event.target_id, event.data["count"]) == (operator, scan.pk, 1)
+    assert act(operators, Answer, "requeue", waiting)[-1] == "0 answers were requeued."
+
+
+def test_an_operator_pauses_a_schedule(operators: Client, operator: User, project: Project) -> None:
+    with org_scope(project.org_id):
+        schedule = Schedule.objects.for_org(project.org_id).create(
+            org_id=project.org_id, project=project, cadence="daily", time_of_day=time(6), time_zone="UTC"
+        )
+    assert act(operators, Schedule, "pause", schedule) == ["Lumenboard: paused."]
+    with org_scope(project.org_id):
+        assert Schedule.objects.for_org(project.org_id).get().paused_at is not None
+        assert Event.objects.for_org(project.org_id).filter(name="schedule.paused", actor=operator).exists()
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_an_act_on_scans_asks_first(operators: Client, scan: Scan, action: str) -> None:
+    data = {"action": action, "_selected_action": [scan.pk]}
+    page_asked = operators.post(page(Scan, "changelist"), data)
+    assert page_asked.status_code == 200
+    assert 'name="confirmed"' in page_asked.content.decode()
+    assert reread(scan).status == "queued"
