@@ -1,11 +1,221 @@
-"""Open streams of an organization: who may hold one, and how all of a user's end at once."""
+"""Open streams of an organization (server-sent events): who may hold one, for how long, and how they end at once.
+
+No database connection is held while a stream is open: whoever it belongs to is looked up when it opens and once a
+minute, and what it tells is read when something is said to have happened.
+"""
 
 from __future__ import annotations
 
-from orgs.live import END, Told, tell
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import wraps
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from allauth.usersessions.models import UserSession
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.signals import user_logged_out
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    StreamingHttpResponse,
+)
+
+from orgs import places
+from orgs.access import membership_of
+from orgs.hub import Hub, Inbox
+from orgs.live import END, Told, session_digest, tell
+from orgs.models import Membership
+from orgs.roles import Permission
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+HEARTBEAT = 15.0  # seconds
+RECHECK = 60.0
+_PATIENCE = 5.0
+
+Source = Callable[["OrgStream"], AsyncIterator["Sent"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One server-sent event."""
+
+    event: str
+    data: Any
+
+    def encode(self) -> bytes:
+        return f"event: {self.event}\ndata: {json.dumps(self.data)}\n\n".encode()
+
+
+@dataclass(slots=True, kw_only=True)
+class OrgStream:
+    """An open stream, as what it tells sees it. `membership` is as it was when last looked up."""
+
+    request: HttpRequest
+    membership: Membership
+    inbox: Inbox
+
+    async def told(self) -> Told:
+        """The next message for this user; waits for it."""
+        return await self.inbox.messages.get()
 
 
 def end_streams(org_id: int, user_id: int | None = None) -> None:
     """End the streams that a user holds in an organization, or with no user everybody's, when the transaction commits.
     Call it wherever access ends or shrinks."""
     tell(Told(what=END, org_id=org_id, user_id=user_id))
+
+
+def end_streams_of_session(session_key: str | None) -> None:
+    """End what a browser holds, in every organization, when the transaction commits."""
+    if session_key:
+        tell(Told(what=END, session=session_digest(session_key)))
+
+
+def org_stream(permission: Permission) -> Callable[[Source], Callable[..., Awaitable[HttpResponseBase]]]:
+    """Guard a stream of one organization as `org_view` does a page; its address must name `org_slug`. The source gets
+    an `OrgStream` and yields what to send, and must read the database in short scopes of its own."""
+
+    def decorate(source: Source) -> Callable[..., Awaitable[HttpResponseBase]]:
+        @wraps(source)
+        async def guarded(request: HttpRequest, org_slug: str) -> HttpResponseBase:
+            membership = await sync_to_async(_admitted)(request, org_slug, permission)
+            if membership is None:
+                return HttpResponse(status=401, headers={"Cache-Control": "no-store"})
+            if request.method != "GET":
+                return HttpResponseNotAllowed(["GET"])
+            place = await places.take(membership.user_id)
+            if place is None:
+                return HttpResponse(status=429, headers={"Retry-After": str(int(RECHECK))})
+            inbox = Inbox(
+                org_id=membership.org_id,
+                user_id=membership.user_id,
+                session=session_digest(request.session.session_key),
+            )
+            stream = OrgStream(request=request, membership=membership, inbox=inbox)
+            headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+            frames = _frames(stream, source, permission=permission, place=place)
+            return StreamingHttpResponse(frames, content_type="text/event-stream", headers=headers)
+
+        guarded.org_permission = permission  # type: ignore[attr-defined]
+        guarded.is_stream = True  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def _admitted(request: HttpRequest, org_slug: str, permission: Permission) -> Membership | None:
+    """None where nobody is signed in. Raises `Http404` and `PermissionDenied`."""
+    try:
+        if not request.user.is_authenticated:
+            return None
+        membership = membership_of(cast("User", request.user), org_slug)
+        if not membership.allows(permission):
+            raise PermissionDenied(f"Your role may not do this ({permission}).")
+        return membership
+    finally:
+        release_connection()
+
+
+def release_connection() -> None:
+    """Nothing is held while a stream waits; a connection within somebody's transaction is theirs."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+async def _frames(stream: OrgStream, source: Source, *, permission: Permission, place: str) -> AsyncIterator[bytes]:
+    """What goes over the wire: the source's events, a comment where it is silent, until the stream must end."""
+    with Hub.here().listening(stream.inbox):
+        try:
+            # What is told from now on is heard, so that nothing is missed between the first look and the next.
+            await Hub.here().subscribed(patience=_PATIENCE)
+            if not await _still_admitted(stream, permission):
+                return
+            yield b"retry: 5000\n\n"
+            async with aclosing(cast(Any, source(stream))) as events:
+                async for frame in _paced(stream, events, permission=permission, place=place):
+                    yield frame
+        finally:
+            await places.leave(stream.membership.user_id, place)
+
+
+async def _paced(
+    stream: OrgStream, events: AsyncIterator[Sent], *, permission: Permission, place: str
+) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    checked = loop.time()
+    ended = asyncio.create_task(stream.inbox.ended.wait())
+    following: asyncio.Task[Sent] = asyncio.ensure_future(_next(events))
+    try:
+        while True:
+            done, _waiting = await asyncio.wait(
+                {ended, following}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
+            )
+            if ended in done:
+                return
+            if loop.time() - checked >= RECHECK:
+                checked = loop.time()
+                if not await _still_admitted(stream, permission):
+                    return
+            if following not in done:
+                await places.keep(Hub.here().redis, stream.membership.user_id, place)
+                yield b": still here\n\n"
+                continue
+            try:
+                sent = following.result()
+            except StopAsyncIteration:
+                return
+            yield sent.encode()
+            following = asyncio.ensure_future(_next(events))
+    finally:
+        for task in (ended, following):
+            task.cancel()
+        await asyncio.gather(ended, following, return_exceptions=True)
+
+
+async def _next(events: AsyncIterator[Sent]) -> Sent:
+    return await anext(events)
+
+
+async def _still_admitted(stream: OrgStream, permission: Permission) -> bool:
+    """Signed in, in this session, by an unchanged password; a member, with the permission, of an open organization."""
+    membership = await sync_to_async(_looked_up_again)(stream.request, stream.membership.org.slug, permission)
+    if membership is None:
+        return False
+    stream.membership = membership
+    return True
+
+
+def _looked_up_again(request: HttpRequest, org_slug: str, permission: Permission) -> Membership | None:
+    engine = import_module(settings.SESSION_ENGINE)
+    request.session = engine.SessionStore(request.session.session_key)
+    request.user = get_user(request)
+    try:
+        return _admitted(request, org_slug, permission)
+    except (Http404, PermissionDenied):
+        return None
+
+
+@receiver(user_logged_out, dispatch_uid="orgs.streams")
+def _signed_out(request: HttpRequest | None = None, **_: Any) -> None:
+    if request is not None and hasattr(request, "session"):
+        end_streams_of_session(request.session.session_key)
+
+
+@receiver(post_delete, sender=UserSession, dispatch_uid="orgs.streams")
+def _session_ended(instance: UserSession, **_: Any) -> None:
+    end_streams_of_session(instance.session_key)

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from orgs.views import home, invitations, members, notifications, settings
+from orgs.views import home, invitations, live, members, notifications, settings
 
 of_an_organization = [
     path("settings/", settings.org_settings, name="org-settings"),
@@ -30,5 +30,6 @@ urlpatterns = [
     path("organizations/new", home.organization_new, name="organization-new"),
     path("invitations/<str:token>/", invitations.invitation_accept, name="invitation-accept"),
     path("unsubscribe/<str:token>/", notifications.unsubscribe, name="unsubscribe"),
+    path("stream/o/<slug:org_slug>/notifications", live.notifications, name="notification-stream"),
     path("o/<slug:org_slug>/", include(of_an_organization)),
 ]

@@ -176,6 +176,7 @@ row("api-answer-detail", at={"pk": "answer"},             get="401 404 404 200 2
 row("notifications",                                      get="302 404 404 200 200 200 200")
 row("notifications-read",                                post="302 404 404 302 302 302 302")
 row("notification-read", at={"pk": "notification"},      post="302 404 404 302 404 404 404")
+row("notification-stream",                                get="401 404 404 200 200 200 200")
 row("notification-preferences",                           get="302 404 404 200 200 200 200",
                                                          post="302 404 404 302 302 302 302")
 # fmt: on

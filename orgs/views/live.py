@@ -37,13 +37,14 @@ async def notifications(stream: OrgStream) -> AsyncIterator[Sent]:
 def _news(membership: Membership, told: Told | None) -> tuple[int, dict[str, str] | None]:
     try:
         with org_scope(membership.org_id):
-            toast = _toast(membership, told.notification_id) if told and told.what == NOTIFIED else None
+            pk = told.notification_id if told and told.what == NOTIFIED else None
+            toast = _toast(membership, pk) if pk else None
             return unread_of(membership), toast
     finally:
         release_connection()
 
 
-def _toast(membership: Membership, pk: int | None) -> dict[str, str] | None:
+def _toast(membership: Membership, pk: int) -> dict[str, str] | None:
     """In the reader's language, which a stream's request does not know."""
     rows = inbox_of(membership).select_related("event__actor", "event__impersonator", "user")
     row: Any = rows.filter(pk=pk).first()

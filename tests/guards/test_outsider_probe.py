@@ -84,10 +84,13 @@ def test_an_outsider_gets_nothing_anywhere(
 
 def test_a_stranger_is_asked_to_sign_in_everywhere(client_of: Callable[[None], Client], scanned: Answer) -> None:
     values = {"org_slug": "acme", "project_slug": "lumenboard", "pk": str(scanned.pk)}
-    pages = [address for address in tenant_addresses() if not address.route.startswith("api/")]
+    streams = [address for address in tenant_addresses() if address.route.startswith("stream/")]
+    pages = [address for address in tenant_addresses() if not address.route.startswith(("api/", "stream/"))]
     api = [address for address in tenant_addresses() if address.route.startswith("api/")]
     assert pages
     assert api
+    assert streams
+    assert leaks(client_of(None), streams, values, allowed={401}) == []
     assert leaks(client_of(None), pages, values, allowed={302, 405}) == []
     assert leaks(client_of(None), api, values, allowed={401, 403, 404, 405}) == []
 

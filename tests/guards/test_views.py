@@ -21,14 +21,16 @@ def is_guarded(address: Address) -> bool:
     viewset = getattr(address.callback, "cls", None)
     if viewset is not None:
         return issubclass(viewset, OrgViewSet)
-    return isinstance(getattr(address.callback, "org_permission", None), Permission)
+    is_stream = getattr(address.callback, "is_stream", False)
+    permitted = isinstance(getattr(address.callback, "org_permission", None), Permission)
+    return permitted and is_stream == address.route.startswith("stream/")
 
 
 def view_problems(found: Iterator[Address] | list[Address]) -> Iterator[str]:
     for address in found:
         if "org_slug" in address.arguments:
             if not is_guarded(address):
-                yield f"{address.route} is not guarded by org_view"
+                yield f"{address.route} is not guarded by org_view, or org_stream under /stream/"
         elif not any(address.route == start or (start and address.route.startswith(start)) for start in PUBLIC):
             yield f"{address.route} has no organization and is not listed as public"
 
@@ -48,6 +50,6 @@ def test_planted_addresses_are_found() -> None:
         [path("o/<slug:org_slug>/bare", bare), path("stray", bare), path("o/<slug:org_slug>/", guarded)],
     )
     assert list(view_problems(addresses(resolver, prefix="/"))) == [
-        "/o/<slug:org_slug>/bare is not guarded by org_view",
+        "/o/<slug:org_slug>/bare is not guarded by org_view, or org_stream under /stream/",
         "/stray has no organization and is not listed as public",
     ]
