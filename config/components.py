@@ -125,7 +125,8 @@ def sample_pieces() -> dict[str, Any]:
     }
 
 
-def point_of(label: str, value: Any, low: Any, high: Any, n: Any, own: bool = False) -> Point:
+def point_of(label: str, *figures: Any, own: bool = False) -> Point:
+    value, low, high, n = figures
     return Point(label=label, value=value, low=low, high=high, n=n, own=own)
 
 

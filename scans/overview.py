@@ -12,16 +12,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import formats
+from orgs.charts import Chart
 from orgs.models import Organization
 from prompts.llm import catalog
 from prompts.llm.types import Surface
 from prompts.models import Brand, Project
-from scans import verdicts
+from scans import charts, verdicts
 from scans.models import Scan
 from scans.tallies import Estimate, Tally, own_visibility, tally
 
 TOP_DOMAINS = 10
 TOP_BRANDS = 12
+COURSE = 12  # scans of which the first page draws the course
 FINISHED = (Scan.Status.DONE, Scan.Status.PARTIAL)
 SURFACES = {Surface.MODEL.value: _("Model alone"), Surface.WEB_SEARCH.value: _("Web search")}
 
@@ -67,10 +69,10 @@ class Overview:
     window: str
     verdict: str
     visibility: Estimate | None
-    engines: list[EngineRow]
-    engines_verdict: str
+    engines: Chart | None
     brands: list[BrandRow]
-    brands_verdict: str
+    voices: Chart
+    course: Chart | None
     place: str
     domains: list[DomainRow]
     domains_verdict: str
@@ -102,8 +104,9 @@ def engine_name(key: str) -> EngineName:
     )
 
 
-def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
-    """Three queries, whatever the size of the scan."""
+def overview_of(scans: Sequence[Scan], brands: Sequence[Brand]) -> Overview:
+    """Of finished scans, newest first: what the first of them found, and the course of all. Four queries."""
+    scan = scans[0]
     everything = tally(scan.org_id, scan.pk)
     counts, branded = everything.of_prompts(branded=False), everything.of_prompts(branded=True)
     own = next((brand for brand in brands if brand.is_own), None)
@@ -114,16 +117,18 @@ def overview_of(scan: Scan, brands: Sequence[Brand]) -> Overview:
     domains, citing_own = cited_domains(scan, answers=could_cite)
     visibility = counts.visibility(own.pk) if own else None
     top = domains[0] if domains else None
+    shown = with_intervals(shown_brands(rows), counts, brands)
+    seen = own_visibility(scan.org_id, [one.pk for one in scans]) if own and len(scans) > 1 else {}
     return Overview(
         scan=scan,
         window=window_of([scan]),
         verdict=verdicts.on_visibility(rows, visibility),
         visibility=visibility,
-        engines=engines,
-        engines_verdict=verdicts.on_engines(engines, own.name if own else ""),
-        brands=with_intervals(shown_brands(rows), counts, brands),
+        engines=charts.engines_chart(engines, title=verdicts.on_engines(engines, own.name)) if own else None,
+        brands=shown,
+        voices=charts.brands_chart(shown, title=verdicts.on_brands(rows), answers=counts.succeeded()),
+        course=charts.course_chart(scans[::-1], seen, brand=own.name) if own else None,
         place=verdicts.place(rows, own_row) if own_row else "",
-        brands_verdict=verdicts.on_brands(rows),
         domains=domains,
         domains_verdict=verdicts.on_domains(top.domain if top else "", top.share if top else 0.0, citing_own),
         could_cite=could_cite,
@@ -193,15 +198,12 @@ def cited_domains(scan: Scan, *, answers: int, limit: int = TOP_DOMAINS) -> tupl
     return rows, (min(1.0, found[0][3] / whole) if found else 0.0)
 
 
-def latest_scans(project: Project) -> tuple[Scan | None, Scan | None]:
-    """(the latest that finished, the one that is open). One query."""
+def latest_scans(project: Project, *, finished: int = 1) -> tuple[list[Scan], Scan | None]:
+    """(the latest that finished, newest first; the one that is open). One query."""
     scans = Scan.objects.for_org(project.org_id).filter(project=project)
-    finished = scans.filter(status__in=FINISHED).order_by("-created_at", "-pk").values("pk")[:1]
-    both = list(scans.filter(Q(status__in=Scan.OPEN) | Q(pk__in=finished)))
-    return (
-        next((scan for scan in both if not scan.is_open), None),
-        next((scan for scan in both if scan.is_open), None),
-    )
+    recent = scans.filter(status__in=FINISHED).order_by("-created_at", "-pk").values("pk")[:finished]
+    both = list(scans.filter(Q(status__in=Scan.OPEN) | Q(pk__in=recent)).order_by("-created_at", "-pk"))
+    return [scan for scan in both if not scan.is_open], next((scan for scan in both if scan.is_open), None)
 
 
 def live_projects(org: Organization) -> QuerySet[Project]:

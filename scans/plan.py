@@ -39,9 +39,10 @@ class Step:
     url: str
 
 
-def plan_of(org: Organization, project: Project, *, running: Scan | None) -> Plan:
-    """Two queries."""
-    prompts = Prompt.objects.for_org(org).filter(project=project, is_active=True, archived_at=None).count()
+def plan_of(org: Organization, project: Project, *, running: Scan | None, prompts: int | None = None) -> Plan:
+    """One query, and another where the number of `prompts` that would be asked is not known yet."""
+    if prompts is None:
+        prompts = Prompt.objects.for_org(org).filter(project=project, is_active=True, archived_at=None).count()
     known = {choice.engine.key: choice for choice in available_engines(org.pk)}
     chosen = [known[key] for key in project.engines if key in known]
     problem, address = _problem(project, prompts, chosen)

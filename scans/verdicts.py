@@ -116,6 +116,20 @@ def on_brands(brands: Sequence[Tracked]) -> str:
     }
 
 
+def on_course(known: Sequence[Estimate], brand: str) -> str:
+    """Where visibility lay over some scans: what was seen, never that it moved."""
+    shares = [estimate.value for estimate in known if estimate.value is not None]
+    names = {
+        "brand": brand,
+        "number": formats.number(len(shares)),
+        "low": percent(min(shares)),
+        "high": percent(max(shares)),
+    }
+    if names["low"] == names["high"]:
+        return _("In the last %(number)s scans %(low)s of answers named %(brand)s.") % names
+    return _("In the last %(number)s scans %(low)s to %(high)s of answers named %(brand)s.") % names
+
+
 def on_domains(most_cited: str, share: float, own_share: float) -> str:
     if not most_cited:
         return _("No source is cited.")

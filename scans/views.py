@@ -32,7 +32,7 @@ from scans.forms import AnswerFilterForm, StartForm
 from scans.launch import CannotStart, cancel_scan, retry_failed, start_scan
 from scans.live import board_of, scan_lines
 from scans.models import Answer, Scan
-from scans.overview import engine_name, latest_scans, live_projects, overview_of, project_rows
+from scans.overview import COURSE, engine_name, latest_scans, live_projects, overview_of, project_rows
 from scans.plan import plan_of, setup_of
 
 SCANS_PER_PAGE = 20
@@ -55,17 +55,17 @@ def org_home(request: OrgRequest) -> HttpResponse:
 @org_view(Permission.PROJECTS_VIEW)
 @require_http_methods(READ)
 def project_overview(request: OrgRequest, project_slug: str) -> HttpResponse:
-    project = project_of(request, project_slug)
-    finished, running = latest_scans(project)
+    project: Any = get_object_or_404(live_projects(request.org), slug=project_slug)
+    finished, running = latest_scans(project, finished=COURSE)
     brands = list(Brand.objects.for_org(request.org).filter(project=project))
-    plan = plan_of(request.org, project, running=running)
+    plan = plan_of(request.org, project, running=running, prompts=project.active_prompts)
     context: dict[str, Any] = {"project": project, "plan": plan, "nav": "overview"}
-    if finished is None:
+    if not finished:
         context["setup"] = setup_of(request.org, project, brands=brands, plan=plan)
     else:
         found = overview_of(finished, brands)
         context |= {name: getattr(found, name) for name in type(found).__slots__}
-        context["simulated"] = finished.simulated
+        context["simulated"] = finished[0].simulated
     return render(request, "scans/overview.html", context)
 
 

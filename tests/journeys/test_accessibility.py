@@ -77,7 +77,7 @@ def tab_of(browser: Browser, site: str, session: str, *, width: int) -> Iterator
         context.close()
 
 
-def violations(page: Page, **only: Any) -> list[str]:
+def violations(page: Page, **only: object) -> list[str]:
     found: list[str] = page.evaluate(RUN, only or {"type": "tag", "values": STANDARDS})
     return found
 

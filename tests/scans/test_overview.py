@@ -92,7 +92,7 @@ def test_the_database_counts_what_the_measures_say(scan: Scan, own_brand: Brand,
 
 def test_share_of_voice_and_domains_follow_the_measures(scan: Scan, own_brand: Brand, competitor: Brand) -> None:
     with org_scope(scan.org_id):
-        rows, found = as_rows(scan), overview_of(scan, [own_brand, competitor])
+        rows, found = as_rows(scan), overview_of([scan], [own_brand, competitor])
     both = [own_brand.pk, competitor.pk]
     shares = {row.name: row.share for row in found.brands}
     for brand in (own_brand, competitor):
@@ -112,8 +112,8 @@ def test_the_overview_speaks_in_sentences(
     context = response.context
     assert context["verdict"] == "Assistants name Lumenboard in 40% of answers, second of two brands."
     assert context["verdict"] in response.content.decode()
-    assert context["engines_verdict"] == "GPT-5 mini with web search names Lumenboard in 40% of its answers."
-    assert context["brands_verdict"] == "Taskwell is named most, Lumenboard second of two brands."
+    assert context["engines"].title == "GPT-5 mini with web search names Lumenboard in 40% of its answers."
+    assert context["voices"].title == "Taskwell is named most, Lumenboard second of two brands."
     assert context["domains_verdict"] == "reviews.example is cited most, in 20% of answers; your own sites in none."
     assert (context["answers"], context["failed"], context["visibility"].n) == (5, 0, 5)
     assert context["simulated"] is True
@@ -132,6 +132,27 @@ def test_only_the_latest_finished_scan_counts(
     assert context["verdict"] == "Assistants name Lumenboard in none of 1 answer."
 
 
+def test_the_course_of_the_latest_scans_is_drawn_oldest_first(
+    client_of: ClientOf, viewer: User, project: Project, prompt: Prompt, own_brand: Brand
+) -> None:
+    for naming, silent in ((1, 3), (1, 1)):
+        scan = make_scan(project)
+        for names in [(own_brand,)] * naming + [()] * silent:
+            make_answer(scan, prompt, names=names)
+    response = client_of(viewer).get(reverse("project-overview", args=URL))
+    course = response.context["course"]
+    assert [point.value for point in course.series[0].points] == [0.25, 0.5]
+    assert course.title == "In the last 2 scans 25% to 50% of answers named Lumenboard."
+    assert response.content.decode().count("trend-point") == 2
+
+
+def test_one_scan_has_no_course(
+    client_of: ClientOf, viewer: User, project: Project, prompt: Prompt, own_brand: Brand
+) -> None:
+    make_answer(make_scan(project), prompt, names=(own_brand,))
+    assert client_of(viewer).get(reverse("project-overview", args=URL)).context["course"] is None
+
+
 def test_before_the_first_scan_the_overview_shows_the_way(
     client_of: ClientOf, member: User, project: Project, settings: Any
 ) -> None:
@@ -147,14 +168,14 @@ def test_without_an_own_brand_the_overview_asks_for_one(
     make_answer(make_scan(project), prompt, names=(competitor,))
     context = client_of(viewer).get(reverse("project-overview", args=URL)).context
     assert context["verdict"].startswith("Say which brand is yours")
-    assert context["brands_verdict"] == "Taskwell is the only brand that is tracked."
+    assert context["voices"].title == "Taskwell is the only brand that is tracked."
 
 
 def test_a_scan_whose_answers_all_failed_is_no_finding(project: Project, prompt: Prompt, own_brand: Brand) -> None:
     scan = make_scan(project, status="partial")
     make_answer(scan, prompt, status="failed", error_kind="timeout", error="Too slow.")
     with org_scope(project.org_id):
-        found = overview_of(scan, [own_brand])
+        found = overview_of([scan], [own_brand])
     assert found.verdict == "No answer came in, so nothing can be said yet."
     assert (found.visibility.value if found.visibility else 1, found.failed, found.domains) == (None, 1, [])
 
@@ -223,7 +244,7 @@ def test_branded_prompts_are_counted_apart(project: Project, own_brand: Brand, c
         make_answer(made, asked, names=names, sample=sample)
         make_citation(make_answer(made, branded, names=(own_brand,), sample=sample), "lumenboard.example")
     with org_scope(project.org_id):
-        shown = overview_of(made, [own_brand, competitor])
+        shown = overview_of([made], [own_brand, competitor])
         listed = own_visibility(project.org_id, [made.pk])[made.pk]
     assert shown.visibility is not None
     assert (shown.visibility.hits, shown.visibility.n) == (listed.hits, listed.n) == (1, 2)
@@ -235,7 +256,7 @@ def test_branded_prompts_are_counted_apart(project: Project, own_brand: Brand, c
 
 def test_share_of_voice_has_its_interval(scan: Scan, own_brand: Brand, competitor: Brand) -> None:
     with org_scope(scan.org_id):
-        rows, shown = as_rows(scan), overview_of(scan, [own_brand, competitor])
+        rows, shown = as_rows(scan), overview_of([scan], [own_brand, competitor])
         expected = scoring.share_of_voice(rows, own_brand.pk, [own_brand.pk, competitor.pk])
     [own] = [row for row in shown.brands if row.own]
     assert own.voice is not None
