@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.mfa.adapter import get_adapter as get_factor_adapter
+from allauth.mfa.webauthn import forms as passkey_forms
+from cryptography.exceptions import InvalidSignature
 from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -55,6 +58,63 @@ class ProfileForm(forms.ModelForm):
             return clean_line(self.cleaned_data["name"])
         except UnfitName as error:
             raise forms.ValidationError(str(error)) from error
+
+
+# What is not an answer of a browser fails somewhere in reading it.
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, InvalidSignature)
+LONGEST_KEY_NAME = 100
+
+
+def _name_of_passkey(**options: Any) -> forms.CharField:
+    return forms.CharField(label=_("Name"), max_length=LONGEST_KEY_NAME, **options)
+
+
+class AddPasskeyForm(passkey_forms.AddWebAuthnForm):  # type: ignore[misc]
+    name = _name_of_passkey(required=False)
+    passwordless = forms.BooleanField(
+        label=_("It opens the account by itself"),
+        help_text=_(
+            "Without the password, by fingerprint, face or PIN. A plain security key stands beside the password."
+        ),
+        required=False,
+        initial=True,
+    )
+
+    def clean_name(self) -> str:
+        return clean_line(super().clean_name())
+
+    def clean(self) -> Any:
+        try:
+            return super().clean()
+        except _MALFORMED as error:
+            raise get_factor_adapter().validation_error("incorrect_code") from error
+
+
+class RenamePasskeyForm(passkey_forms.EditWebAuthnForm):  # type: ignore[misc]
+    name = _name_of_passkey()
+
+    def clean_name(self) -> str:
+        return clean_line(self.cleaned_data["name"])
+
+
+class _Answering(forms.Form):
+    def clean_credential(self) -> Any:
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except _MALFORMED as error:
+            raise get_factor_adapter().validation_error("incorrect_code") from error
+
+
+class UsePasskeyForm(_Answering, passkey_forms.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class LoginByPasskeyForm(_Answering, passkey_forms.LoginWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class ConfirmByPasskeyForm(_Answering, passkey_forms.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
 
 
 class CodeForm(forms.Form):

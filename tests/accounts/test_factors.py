@@ -8,7 +8,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.http import HttpRequest, HttpResponse
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, TestCase
 from django.urls import reverse
 
 from accounts.access import reauthenticated
@@ -26,7 +26,8 @@ def code_for(secret: str) -> str:
 def add_app(client: Client) -> str:
     page = client.get(reverse("mfa_activate_totp"))
     secret = page.context["form"].secret
-    answer = client.post(reverse("mfa_activate_totp"), {"code": code_for(secret)})
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        answer = client.post(reverse("mfa_activate_totp"), {"code": code_for(secret)})
     assert answer.url == reverse("mfa_view_recovery_codes")
     return str(secret)
 
@@ -199,6 +200,25 @@ def test_a_passkey_belongs_to_the_site_and_not_to_what_a_request_calls_it(client
 def test_a_made_up_passkey_opens_nothing(client: Client, owner: User) -> None:
     asked = client.get(reverse("mfa_login_webauthn"), headers={"Accept": "application/json"})
     assert "challenge" in asked.json()["request_options"]["publicKey"]
-    for credential in ("", "{}", "[]", "null", '{"id": "x"}', "\0"):
-        assert client.post(reverse("mfa_login_webauthn"), {"credential": credential}).status_code in (302, 422)
+    handle = '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {"userHandle": "%s"}}'
+    for credential in ("", "{}", "[]", "null", "7", '{"id": "x"}', "\0", handle % "eA", handle % "\u00fc"):
+        assert client.post(reverse("mfa_login_webauthn"), {"credential": credential}).status_code == 302
     assert client.get(reverse("account-security")).status_code == 302
+
+
+def test_a_made_up_passkey_is_not_added(client_of: ClientOf, owner: User) -> None:
+    client = reauthenticate(client_of(owner), owner)
+    for credential in ("", "{}", "[]", "7", '{"id": "x", "response": {}}'):
+        client.get(reverse("mfa_add_webauthn"))
+        answer = client.post(reverse("mfa_add_webauthn"), {"name": "Mine", "credential": credential})
+        assert answer.status_code == 422
+    assert not Authenticator.objects.exists()
+
+
+def test_who_has_a_second_factor_can_still_change_the_address(
+    client_of: ClientOf, owner: User, mailbox: Mailbox
+) -> None:
+    client = reauthenticate(client_of(owner), owner)
+    add_app(client)
+    client.post(reverse("account_email"), {"email": "owner@new.example", "action_add": ""})
+    assert mailbox()[-1].to == ["owner@new.example"]
