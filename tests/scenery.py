@@ -16,6 +16,7 @@ from prompts import library
 from prompts.models import Project, Prompt
 from scans.launch import start_scan
 from scans.models import Answer, Scan
+from tests.crowd import closing_organization, gather
 
 DAYS = (40, 130, 220)
 PATIENCE = 180
@@ -33,6 +34,8 @@ class Scenery:
     empty_project: Project
     partial: Scan
     latest: Scan
+    invitation: str
+    closing_org: Organization
 
 
 def build(*, simulator: str) -> Scenery:
@@ -64,6 +67,8 @@ def build(*, simulator: str) -> Scenery:
         empty_project=empty_project,
         partial=partial,
         latest=latest,
+        invitation=gather(demo.org, owner=user),
+        closing_org=closing_organization(user),
     )
 
 

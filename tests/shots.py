@@ -29,12 +29,15 @@ class Shot:
 
 
 def session_of(user: "User") -> str:
-    """The cookie of a fresh session."""
+    """The cookie of a session that has just proven who it is."""
     from django.conf import settings
     from django.test import Client
 
+    from tests.cast import prove
+
     client = Client()
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    prove(client)
     return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
@@ -43,6 +46,7 @@ def shots_of(scene: "Scenery") -> list[Shot]:
         *_public(),
         *_outside(),
         *_organization(scene),
+        *_members(scene),
         *_library(scene),
         *_scans(scene),
         *_empty(scene),
@@ -107,6 +111,35 @@ def _organization(scene: "Scenery") -> list[Shot]:
         Shot(name="provider-keys", path=f"{org}keys/"),
         Shot(name="404", path="/o/nobody/", status=404),
         Shot(name="logout", path="/accounts/logout/"),
+    ]
+
+
+def _members(scene: "Scenery") -> list[Shot]:
+    from orgs.models import Membership
+    from orgs.scoping import org_scope
+
+    org = f"/o/{scene.org.slug}/"
+    with org_scope(scene.org):
+        other = Membership.objects.for_org(scene.org).exclude(user=scene.user).earliest("pk")
+
+    def invite_nobody(page: Page) -> None:
+        page.get_by_label("E-mail addresses").fill("somebody@, else")
+        page.get_by_role("button", name="Send invitations").click()
+        page.get_by_role("alert").first.wait_for()
+
+    return [
+        Shot(name="org-settings", path=f"{org}settings/"),
+        Shot(name="org-delete", path=f"{org}settings/delete/"),
+        Shot(name="org-closing", path=f"/o/{scene.closing_org.slug}/settings/delete/cancel/"),
+        Shot(name="members", path=f"{org}members/"),
+        Shot(name="members-wrong", path=f"{org}members/", act=invite_nobody),
+        Shot(name="member-role", path=f"{org}members/{other.pk}/role/"),
+        Shot(name="member-remove", path=f"{org}members/{other.pk}/remove/"),
+        Shot(name="org-leave", path=f"{org}leave/"),
+        Shot(name="org-transfer", path=f"{org}transfer/"),
+        Shot(name="invitation", path=scene.invitation, signed_in=False),
+        Shot(name="invitation-other", path=scene.invitation, status=403),
+        Shot(name="invitation-unusable", path="/invitations/1-x.y/", status=404, signed_in=False),
     ]
 
 
