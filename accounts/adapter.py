@@ -7,7 +7,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.ratelimit import respond_429
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -20,6 +20,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_email(self, email: str) -> Any:
         """Allauth would cut a longer address off and write to somebody else."""
         return canonical(email)
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Who comes past the proxies has no address that can be believed: what is limited by one is closed to them."""
+        try:
+            return str(super().get_client_ip(request))
+        except ImproperlyConfigured as error:
+            raise PermissionDenied(str(error)) from error
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Allauth would say so in the form, with a status that no program understands."""
