@@ -147,6 +147,7 @@ class Row(forms.Form):
     """One line of several. What is neither kept nor typed is not looked at."""
 
     first: str  # the field that makes a line of its own one
+    use_required_attribute = False  # a line that is left out may be empty
     keep = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, own: bool = False, **kwargs: Any) -> None:

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from prompts.models import Project
 from tests.cast import make_prompt
+from tests.journeys.mailbox import link_for
 
 QUESTIONS = (
     "Which project management tool is best for a small team?",
@@ -22,6 +23,10 @@ def sign_up(page: Page, email: str) -> None:
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill("a long enough secret")
     page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+    page.goto(link_for(email))
+    page.get_by_role("button", name="Yes, confirm it").click()
+    expect(page.get_by_label("Name")).to_be_visible()
 
 
 def found_organization(page: Page, name: str, *, skip_setup: bool = True) -> None:

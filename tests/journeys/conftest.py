@@ -1,6 +1,7 @@
 """What a journey through the browser needs: the site, a page, and a worker where something must happen behind it."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -9,6 +10,7 @@ from accounts.models import User
 from prompts.llm.simulator.server import Running
 from tests.cast import PASSWORD
 from tests.journeys.browser import launch
+from tests.journeys.mailbox import deliver_into
 from tests.journeys.stack import Worker, run_worker, serve_site
 
 expect.set_options(timeout=20_000)
@@ -24,13 +26,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(transactional_db: None) -> Iterator[str]:
+def mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    deliver_into(tmp_path, monkeypatch)
+    return tmp_path
+
+
+@pytest.fixture
+def site(transactional_db: None, mailbox: Path) -> Iterator[str]:
     with serve_site() as url:
         yield url
 
 
 @pytest.fixture
-def worker(transactional_db: None, simulator: Running) -> Iterator[Worker]:
+def worker(transactional_db: None, simulator: Running, mailbox: Path) -> Iterator[Worker]:
     with run_worker() as running:
         yield running
 
@@ -61,7 +69,7 @@ def sign_in(page: Page) -> Callable[[User], Page]:
         page.goto("/accounts/login/")
         page.get_by_label("Email").fill(user.email)
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url(lambda url: "/accounts/login" not in url)
         return page
 

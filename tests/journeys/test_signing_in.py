@@ -14,7 +14,7 @@ def test_a_stranger_is_asked_to_sign_in_and_told_when_the_password_is_wrong(page
     expect(page).to_have_url(re.compile("/accounts/login/"))
     page.get_by_label("Email").fill("nobody@acme.example")
     page.get_by_label("Password").fill("not the password")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_text("not correct")).to_be_visible()
 
 
