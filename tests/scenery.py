@@ -17,6 +17,7 @@ from prompts.models import Project, Prompt
 from scans.launch import start_scan
 from scans.models import Answer, Scan
 from tests.crowd import closing_organization, gather
+from tests.setups import begin_setups
 
 DAYS = (40, 130, 220)
 PATIENCE = 180
@@ -36,6 +37,7 @@ class Scenery:
     latest: Scan
     invitation: str
     closing_org: Organization
+    setups: dict[str, Project]
 
 
 def build(*, simulator: str) -> Scenery:
@@ -69,6 +71,7 @@ def build(*, simulator: str) -> Scenery:
         latest=latest,
         invitation=gather(demo.org, owner=user),
         closing_org=closing_organization(user),
+        setups=begin_setups(demo.org, user),
     )
 
 

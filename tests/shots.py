@@ -50,6 +50,7 @@ def shots_of(scene: "Scenery") -> list[Shot]:
         *_library(scene),
         *_scans(scene),
         *_empty(scene),
+        *_setup(scene),
         *_operators(),
     ]
 
@@ -195,6 +196,28 @@ def _scans(scene: "Scenery") -> list[Shot]:
         Shot(name="answer-table", path=f"{project}answers/{table.pk}/"),
         Shot(name="answer-failed", path=f"{project}answers/{failed.pk}/"),
         Shot(name="answer-truncated", path=f"{project}answers/{truncated.pk}/"),
+    ]
+
+
+def _setup(scene: "Scenery") -> list[Shot]:
+    org = f"/o/{scene.org.slug}/"
+    whole, waiting, refused = (f"{org}p/{scene.setups[n].slug}/setup/" for n in ("whole", "waiting", "refused"))
+
+    def go_on_wrongly(page: Page) -> None:
+        page.get_by_label("Name of your competitor 1").fill("Taskwell")
+        page.get_by_label("Domain of your competitor 2").fill("not a domain")
+        page.get_by_label("Name of your competitor 2").fill("!!!")
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("alert").first.wait_for()
+
+    steps = ("brand", "competitors", "prompts", "engines", "scan")
+    return [
+        Shot(name="setup-start", path=f"{org}setup/"),
+        *(Shot(name=f"setup-{step}", path=f"{whole}{step}/") for step in steps),
+        *(Shot(name=f"setup-{step}-waiting", path=f"{waiting}{step}/") for step in steps[:3]),
+        *(Shot(name=f"setup-{step}-failed", path=f"{refused}{step}/") for step in steps[:3]),
+        Shot(name="setup-competitors-wrong", path=f"{whole}competitors/", act=go_on_wrongly),
+        Shot(name="setup-to-be-continued", path=f"{org}p/{scene.setups['whole'].slug}/"),
     ]
 
 
