@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from scans.models import Answer, Citation, Mention
 from scans.overview import engine_name
+from scans.reasons import reason_of
 from scans.rendering import Mark, render_answer
 
 
@@ -94,7 +95,7 @@ def _line(answer: Answer, named: list[NamedBrand]) -> AnswerLine:
         latency=_seconds(answer.latency_ms),
         cost=answer.cost,
         truncated=answer.is_truncated,
-        error=answer.error,
+        error=reason_of(answer.error_kind, answer.error),
     )
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from scans.models import Answer, Scan
 from scans.overview import engine_name
 from scans.pauses import Pause, pauses_of
+from scans.reasons import reason_of
 from scans.tallies import Estimate, own_visibility, own_visibility_by_engine
 
 SHOWN_FAILURES = 20
@@ -174,7 +175,7 @@ def _failures(answers: QuerySet[Answer]) -> tuple[Failure, ...]:
         Failure(
             engine=engine_name(row["engine"]).label,
             kind=row["error_kind"],
-            reason=row["error"],
+            reason=reason_of(row["error_kind"], row["error"]),
             count=row["count"],
             answer_pk=row["example"],
         )

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import formats
 from orgs.charts import Chart
 from orgs.models import Organization
+from prompts.engine_names import engine_label
 from prompts.llm import catalog
 from prompts.llm.types import Surface
 from prompts.models import Brand, Project
@@ -100,7 +101,7 @@ def engine_name(key: str) -> EngineName:
         model, _, surface = key.partition(":")[2].rpartition("/")
         return EngineName(key=key, label=model or key, model=model, surface_label=str(SURFACES.get(surface, surface)))
     return EngineName(
-        key=key, label=engine.label, model=engine.model, surface_label=str(SURFACES[engine.surface.value])
+        key=key, label=engine_label(engine.label), model=engine.model, surface_label=str(SURFACES[engine.surface.value])
     )
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from orgs.models import Organization
 from prompts.credentials import EngineChoice, available_engines
+from prompts.engine_names import engine_label
 from prompts.estimates import answer_cost
 from prompts.models import Brand, Project, Prompt
 from scans.models import Scan
@@ -83,4 +84,4 @@ def _problem(project: Project, prompts: int, chosen: list[EngineChoice]) -> tupl
     if len(chosen) < len(project.engines):
         return _("An engine that was chosen is not offered any more."), "engines"
     closed = next((choice for choice in chosen if not choice.available), None)
-    return (f"{closed.engine.label}: {closed.reason}", "engines") if closed else ("", "")
+    return (f"{engine_label(closed.engine.label)}: {closed.reason}", "engines") if closed else ("", "")

@@ -34,6 +34,7 @@ from scans.live import board_of, scan_lines
 from scans.models import Answer, Scan
 from scans.overview import COURSE, engine_name, latest_scans, live_projects, overview_of, project_rows
 from scans.plan import plan_of, setup_of
+from scans.reasons import reason_of
 
 SCANS_PER_PAGE = 20
 PROJECTS_PER_PAGE = 100
@@ -49,7 +50,9 @@ def org_home(request: OrgRequest) -> HttpResponse:
     page = page_of(live_projects(request.org), query=request.GET, newest_first=False, size=PROJECTS_PER_PAGE)
     rows = project_rows(request.org, page.items)
     archived = archived_projects(request.org)[:PROJECTS_PER_PAGE]
-    return render(request, "orgs/home.html", {"rows": rows, "page": page, "archived": archived, "nav": "projects"})
+    simulated = any(row.scan.simulated for row in rows if row.scan)
+    context = {"rows": rows, "page": page, "archived": archived, "simulated": simulated, "nav": "projects"}
+    return render(request, "orgs/home.html", context)
 
 
 @org_view(Permission.PROJECTS_VIEW)
@@ -78,7 +81,9 @@ def scans(request: OrgRequest, project_slug: str) -> HttpResponse:
     _, running = latest_scans(project)
     plan = plan_of(request.org, project, running=running)
     lines = page.of(scan_lines(request.org.pk, page.items))
-    return render(request, "scans/scans.html", {"project": project, "page": lines, "plan": plan, "nav": "scans"})
+    simulated = any(scan.simulated for scan in page.items)
+    context = {"project": project, "page": lines, "plan": plan, "simulated": simulated, "nav": "scans"}
+    return render(request, "scans/scans.html", context)
 
 
 @org_view(Permission.SCANS_START)
@@ -188,7 +193,7 @@ def answer(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
         "citations": citation_lines(answer),
         "previous_pk": previous_pk,
         "next_pk": next_pk,
-        "error": answer.error if answer.status == Answer.Status.FAILED else "",
+        "error": reason_of(answer.error_kind, answer.error) if answer.status == Answer.Status.FAILED else "",
         "meta": meta_of(answer),
         "nav": "scans",
     }

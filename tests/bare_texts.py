@@ -42,7 +42,7 @@ class _Reader(HTMLParser):
         for name, value in attrs:
             read = name in _READ_ATTRIBUTES or name.startswith("data-confirm") or self._is_description(tag, name, given)
             if read and value and has_words(value.replace(_GAP, " ")):
-                self.found.append(f'{name}="{_short(value)}"')
+                self.found.append(_plain(value))
 
     def handle_endtag(self, tag: str) -> None:
         self._unread = max(0, self._unread - (tag in _UNREAD_ELEMENTS))
@@ -50,7 +50,7 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         text = data.replace(_GAP, " ")
         if not self._unread and has_words(text):
-            self.found.append(_short(text))
+            self.found.append(_plain(text))
 
     @staticmethod
     def _is_description(tag: str, name: str, attrs: dict[str, str | None]) -> bool:
@@ -58,8 +58,16 @@ class _Reader(HTMLParser):
         return tag == "meta" and name == "content" and bool(described)
 
 
-def _short(text: str) -> str:
-    return " ".join(text.replace(_GAP, "\u2026").split())[:80]
+def _plain(text: str) -> str:
+    return " ".join(text.replace(_GAP, "\u2026").split())
+
+
+def of_page(html: str) -> list[str]:
+    """Every text of a page that people read or hear: of elements and of attributes."""
+    reader = _Reader()
+    reader.feed(html)
+    reader.close()
+    return reader.found
 
 
 def of_template(source: str, *, html: bool = True) -> list[str]:
@@ -68,11 +76,8 @@ def of_template(source: str, *, html: bool = True) -> list[str]:
     found = [literal for token in tokens for literal in _literals(token) if has_words(literal)]
     rest = "".join(_outside(tokens))
     if not html:
-        return found + [_short(line) for line in rest.replace(_GAP, " ").splitlines() if has_words(line)]
-    reader = _Reader()
-    reader.feed(_whole(rest))
-    reader.close()
-    return found + reader.found
+        return found + [_plain(line) for line in rest.replace(_GAP, " ").splitlines() if has_words(line)]
+    return found + of_page(_whole(rest))
 
 
 def _whole(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Help where a word stands: a mark that opens what the word means."""
+"""Help where a word stands: a mark that opens what the word means, and engines by their names."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from django import template
 from django.urls import reverse
 
 from orgs.templatetags.ui import fresh_id
+from prompts.engine_names import engine_label
 from prompts.terms import TERMS
 
 register = template.Library()
+register.filter(engine_label)
 
 
 @register.inclusion_tag("components/_help.html")

@@ -20,6 +20,7 @@ from orgs.access import OrgRequest, org_view
 from orgs.roles import Permission
 from prompts import library
 from prompts.credentials import EngineChoice, available_engines
+from prompts.engine_names import engine_label
 from prompts.estimates import answer_cost
 from prompts.llm import catalog
 from prompts.llm.types import Surface
@@ -75,7 +76,7 @@ def problems(chosen: Sequence[str], *, choices: Sequence[EngineChoice], kept: Se
     unknown = [_("There is no engine “%(key)s”.") % {"key": key[:80]} for key in chosen if key not in known]
     offered = [known[key] for key in chosen if key in known]
     missing = [choice for choice in offered if not choice.available and choice.engine.key not in kept]
-    return unknown + [f"{choice.engine.label}: {choice.reason}" for choice in missing]
+    return unknown + [f"{engine_label(choice.engine.label)}: {choice.reason}" for choice in missing]
 
 
 def grouped(choices: Sequence[EngineChoice], *, chosen: Sequence[str]) -> list[EngineGroup]:
@@ -101,7 +102,7 @@ def _row(choice: EngineChoice, *, checked: bool) -> EngineRow:
     limits = settings.LLM_REQUESTS_PER_MINUTE
     return EngineRow(
         key=engine.key,
-        label=engine.label,
+        label=engine_label(engine.label),
         model=engine.model,
         surface=engine.surface.value,
         surface_label=str(SURFACES[engine.surface]),

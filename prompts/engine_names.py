@@ -1,0 +1,15 @@
+"""Engines' names as people read them. The catalogue's own are English, and part of records and the API."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+_SEARCHING, _GOOGLING = " with web search", " with Google Search"
+
+
+def engine_label(label: str) -> str:
+    if label.endswith(_SEARCHING):
+        return _("%(engine)s with web search") % {"engine": label.removesuffix(_SEARCHING)}
+    if label.endswith(_GOOGLING):
+        return _("%(engine)s with Google Search") % {"engine": label.removesuffix(_GOOGLING)}
+    return label

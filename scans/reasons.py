@@ -1,0 +1,41 @@
+"""Why answers failed, in the reader's language: providers and workers write their reasons in English."""
+
+from __future__ import annotations
+
+from django.utils.translation import get_language, pgettext
+from django.utils.translation import gettext_lazy as _
+
+from prompts.llm.errors import ErrorKind
+from scans.asking import CRASHED
+from scans.store import LOST_WORKER, UNSTORABLE
+
+_REASONS = {
+    ErrorKind.AUTH: _("The provider does not accept the key."),
+    ErrorKind.BAD_REQUEST: _("The provider does not accept the request."),
+    ErrorKind.NOT_FOUND: _("The provider does not know the model."),
+    ErrorKind.CONTENT_POLICY: _("The provider's content policy forbids the answer."),
+    ErrorKind.BILLING: _("The provider's account has no money left."),
+    ErrorKind.QUOTA: _("The organization's allowance is used up."),
+    ErrorKind.UNSUPPORTED: _("The provider cannot do this."),
+    ErrorKind.RATE_LIMITED: _("The provider's limit was reached."),
+    ErrorKind.OVERLOADED: _("The provider was overloaded."),
+    ErrorKind.SERVER: _("The provider failed."),
+    ErrorKind.TIMEOUT: _("The provider took too long."),
+    ErrorKind.CONNECTION: _("The provider could not be reached."),
+    ErrorKind.BAD_RESPONSE: _("The provider's answer could not be read."),
+    ErrorKind.BREAKER_OPEN: _("The provider had been failing, so it was not asked."),
+    CRASHED: _("Asking failed inside Prompter."),
+    LOST_WORKER: _("The workers stopped while they asked."),
+    UNSTORABLE: _("The answer came and could not be stored."),
+}
+
+
+def reason_of(kind: str, message: str) -> str:
+    """The message as it was written; for who reads another language, behind what kind of failure it is."""
+    known = {str(one): text for one, text in _REASONS.items()}.get(kind)
+    if known is None or (get_language() or "en").startswith("en"):
+        return message
+    return pgettext("a failure and what the provider said", "%(reason)s (%(message)s)") % {
+        "reason": known,
+        "message": message,
+    }
