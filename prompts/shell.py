@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from orgs.inbox import unread_beside, unread_of
 from orgs.flags import Features
+from orgs.inbox import unread_beside, unread_of
 from orgs.models import Membership, open_organization
 from orgs.roles import Permission
 from prompts.models import Project
@@ -30,7 +29,7 @@ class Allowed:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`simulated` is whether this installation has a simulator at all; a page that shows numbers says it of those."""
+    """`simulated` is not among it: only a page that shows numbers can say it, and says it of those."""
     membership: Membership | None = getattr(request, "membership", None)
     if membership is None:
         return {}
@@ -38,7 +37,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "org": membership.org,
         "can": Allowed(membership),
         "feature": Features(membership.org, membership.user),
-        "simulated": bool(settings.SIMULATOR_URL),
     }
     if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
         return known
