@@ -16,6 +16,7 @@ from django.conf import settings
 from config.public.markdown import Heading, Rendered, render
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_PICTURE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _INDEX = "README"
 
 
@@ -84,6 +85,8 @@ class Library:
         return [one for one in self.all() if PurePosixPath(one.path).parent == PurePosixPath(folder) and one.path]
 
     def image(self, name: str) -> Path | None:
+        if not _PICTURE.fullmatch(name):
+            return None
         file = (self.root / "img" / name).resolve()
         return file if file.parent == self.root / "img" and file.is_file() else None
 

@@ -1,0 +1,150 @@
+"""Lighthouse on the public and the busiest screens, as they are shipped."""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.embedded.place import BASE_DIR
+from config.supervisor import child_environment
+from tests.benchmarks import stack
+from tests.benchmarks.report import Goal, Report
+from tests.journeys.browser import FLAGS, chromium
+
+PACKAGE = "lighthouse@12.8.2"
+CATEGORIES = ("performance", "accessibility", "best-practices")
+DEVICES = ("desktop", "mobile")
+PATIENCE = 240
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One page on one device: categories in 0..100, milliseconds until the largest paint."""
+
+    page: str
+    device: str
+    categories: Mapping[str, float]
+    lcp: float
+
+
+def bench(arguments: list[str]) -> Report:
+    parser = argparse.ArgumentParser(prog="make bench B=lighthouse")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="write the whole reports into this folder")
+    options = parser.parse_args(arguments)
+    _require_node()
+    stack.prepare()
+    with _site() as (site, pages):
+        scores = [
+            _measure(f"{site}{path}", name=name, device=device, cookie=cookie, options=options)
+            for name, (path, cookie) in pages.items()
+            for device in DEVICES
+        ]
+    return _report(scores, rounds=options.rounds)
+
+
+def _require_node() -> None:
+    if shutil.which("npx") is None:
+        sys.exit("prompter: Lighthouse needs Node.js with npx")
+
+
+@contextmanager
+def _site() -> Iterator[tuple[str, Mapping[str, tuple[str, str]]]]:
+    """The production shape on the benchmark's own services: files compressed, under hashed names. Yields pages with the
+    cookie that they need."""
+    from django.conf import settings
+
+    production = {
+        "DATABASE_URL": settings.DATABASE_URL,
+        "REDIS_URL": settings.REDIS_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
+    }
+    collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
+    environment = child_environment(**production, SITE_URL="http://localhost")
+    subprocess.run(collect, cwd=BASE_DIR, env=environment, check=True)
+    with stack.shipped("simulator", "web", "worker", "beat", **production) as ports:
+        from tests import scenery
+        from tests.pictures import session_of
+
+        scene = scenery.build(simulator=f"http://127.0.0.1:{ports['simulator']}")
+        project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
+        cookie = f"sessionid={session_of(scene.user)}"
+        yield (
+            f"http://localhost:{ports['web']}",
+            {
+                "landing": ("/", ""),
+                "sign-in": ("/accounts/login/", ""),
+                "overview": (project, cookie),
+                "prompts": (f"{project}prompts/", cookie),
+            },
+        )
+
+
+def _measure(url: str, *, name: str, device: str, cookie: str, options: argparse.Namespace) -> Score:
+    rounds = [_run(url, device=device, cookie=cookie) for _ in range(options.rounds)]
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+        (options.keep / f"{name}-{device}.json").write_text(json.dumps(rounds[-1]))
+    return Score(
+        page=name,
+        device=device,
+        categories={key: _median(100 * found["categories"][key]["score"] for found in rounds) for key in CATEGORIES},
+        lcp=_median(found["audits"]["largest-contentful-paint"]["numericValue"] for found in rounds),
+    )
+
+
+def _run(url: str, *, device: str, cookie: str) -> dict[str, Any]:
+    """Desktop is measured as this machine is; mobile with Lighthouse's simulated slow phone and network."""
+    command = ["npx", "--yes", PACKAGE, url, "--quiet", "--output=json", "--output-path=stdout"]
+    command += [f"--only-categories={','.join(CATEGORIES)}", "--no-enable-error-reporting"]
+    command += ["--preset=desktop", "--throttling-method=provided"] if device == "desktop" else []
+    command += [f"--extra-headers={json.dumps({'Cookie': cookie})}"] if cookie else []
+    command += [f"--chrome-flags=--headless=new {' '.join(FLAGS)}"]
+    environment = os.environ | {"CHROME_PATH": chromium(), "NO_UPDATE_NOTIFIER": "1", "CI": "1"}
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
+    if ran.returncode:
+        sys.exit(f"prompter: {PACKAGE} failed on {url}:\n{ran.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(ran.stdout)
+    if "runtimeError" in found:
+        sys.exit(f"prompter: {PACKAGE} could not measure {url}: {found['runtimeError'].get('message')}")
+    return found
+
+
+def _median(values: Iterator[float]) -> float:
+    return statistics.median(list(values))
+
+
+def _report(scores: Sequence[Score], *, rounds: int) -> Report:
+    rows = [
+        (one.page, one.device, *(f"{one.categories[key]:.0f}" for key in CATEGORIES), f"{one.lcp:.0f}")
+        for one in scores
+    ]
+    figures = {}
+    for device in DEVICES:
+        of_device = [one for one in scores if one.device == device]
+        figures |= {
+            f"{device}_{key.replace('-', '_')}": min(one.categories[key] for one in of_device) for key in CATEGORIES
+        }
+        figures[f"{device}_lcp_ms"] = max(one.lcp for one in of_device)
+    goals = {f"desktop_{key.replace('-', '_')}": Goal(at_least=95) for key in CATEGORIES}
+    return Report(
+        bench="lighthouse",
+        title="Lighthouse: scores of 100, and milliseconds until the largest paint",
+        columns=["page", "device", "performance", "accessibility", "best practices", "LCP ms"],
+        rows=rows,
+        figures=figures,
+        goals={**goals, "desktop_lcp_ms": Goal(at_most=1000)},
+        notes=[
+            f"{PACKAGE}, medians of {rounds} runs, figures are the worst page's; static files compressed and hashed as"
+            " shipped, browser, server and Postgres share this machine. Desktop: this machine's own speed, no throttling."
+            " Mobile: Lighthouse's simulated slow phone and network, told beside it, no goal."
+        ],
+    )
