@@ -144,6 +144,7 @@ class Event(OrgModel):
             models.Index(fields=["org", "-id"], name="orgs_event_recent"),
             models.Index(fields=["org", "name", "-id"], name="orgs_event_by_name"),
             models.Index(fields=["org", "actor", "-id"], name="orgs_event_by_actor"),
+            models.Index(fields=["org", "created_at"], name="orgs_event_by_time"),
         ]
 
     def __str__(self) -> str:

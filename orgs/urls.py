@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from orgs.views import home, invitations, live, members, notifications, settings
+from orgs.views import audit, home, invitations, live, members, notifications, settings
 
 of_an_organization = [
     path("settings/", settings.org_settings, name="org-settings"),
@@ -23,6 +23,8 @@ of_an_organization = [
     path("notifications/read/", notifications.notifications_read, name="notifications-read"),
     path("notifications/<int:pk>/read/", notifications.notification_read, name="notification-read"),
     path("notifications/preferences/", notifications.notification_preferences, name="notification-preferences"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export/", audit.audit_export, name="audit-export"),
 ]
 
 urlpatterns = [

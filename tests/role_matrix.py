@@ -134,8 +134,8 @@ row("member-remove", at=COLLEAGUE,                        get="302 404 404 403 4
                                                          post="302 404 404 403 403 302 302")
 row("org-transfer", send={"member": "colleague"},         get="302 404 404 403 403 403 200",
                                                          post="302 404 404 403 403 403 302")
-# The last owner is told that they cannot go: 302 as well
-row("org-leave",                                          get="302 404 404 200 200 200 200",
+# The last owner is told at once that they cannot go: 302
+row("org-leave",                                          get="302 404 404 200 200 200 302",
                                                          post="302 404 404 302 302 302 302")
 row("invitation-add", send={"emails": "new@example.com", "role": "member"},
                                                          post="302 404 404 403 403 302 302")
@@ -172,7 +172,9 @@ row("api-scan-retry", at=SCAN,                           post="401 404 404 403 2
 row("api-answer-list",                                    get="401 404 404 200 200 200 200")
 row("api-answer-detail", at={"pk": "answer"},             get="401 404 404 200 200 200 200")
 
-# Notifications
+# Audit log and notifications
+row("audit",                                              get="302 404 404 403 403 200 200")
+row("audit-export",                                      post="302 404 404 403 403 200 200")
 row("notifications",                                      get="302 404 404 200 200 200 200")
 row("notifications-read",                                post="302 404 404 302 302 302 302")
 row("notification-read", at={"pk": "notification"},      post="302 404 404 302 404 404 404")
