@@ -47,7 +47,7 @@ class UserAdmin(OperatorAdmin, UserBase):
     list_filter = ("is_active", "is_staff", "is_superuser", ("closed_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "name", "=id")
     readonly_fields = ("date_joined", "last_login", "closed_at", "language", "time_zone", "theme")
-    filter_horizontal = ("groups", "user_permissions")
+    filter_horizontal = ()  # its script is not accessible
     fieldsets = (
         (None, {"fields": ("email", "password", "name")}),
         (gettext_lazy("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
@@ -89,7 +89,7 @@ class UserAdmin(OperatorAdmin, UserBase):
             record(obj, "operator.changed", after={"password": "set"}, data={"operator": request.user.pk})
         return super().log_change(request, obj, message)
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("Act as"))
     def impersonate(self, user: User) -> str:
         if user.is_staff or user.is_superuser or not user.is_active:
             return ""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
-from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base import AuthProcess
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.access import is_fresh
 from accounts.addresses import canonical
 from accounts.forms import whose
 from accounts.names import UnfitName, clean_line
@@ -61,8 +66,8 @@ def _verified_email(sociallogin: Any) -> str | None:
             email = canonical(address.email)
         except ValidationError:
             continue
-        if address.verified:
-            address.email, address.primary = email, True
+        if str(address.verified).lower() == "true":  # some services write the word
+            address.email, address.primary, address.verified = email, True, True
             sociallogin.email_addresses = [address]
             return email
     return None
@@ -71,3 +76,35 @@ def _verified_email(sociallogin: Any) -> str | None:
 def _refuse(request: HttpRequest, sentence: str) -> None:
     messages.error(request, sentence)
     raise ImmediateHttpResponse(redirect("account_login"))
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def coming_back(view: View) -> View:
+    """The address that the service sends people back to is the configured one, whatever a request calls this site."""
+
+    @wraps(view)
+    def at_our_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
+        return view(request, *args, **kwargs)
+
+    return at_our_address
+
+
+def leaving(view: View) -> View:
+    """A page that leads on stands where the view redirects to another site: the policy on forms forbids a redirect."""
+    at_our_address = coming_back(view)
+
+    @wraps(view)
+    def through_page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        connects = AuthProcess.CONNECT in (request.GET.get("process"), request.POST.get("process"))
+        if connects and request.user.is_authenticated and not is_fresh(request):
+            raise ReauthenticationRequired
+        response = at_our_address(request, *args, **kwargs)
+        target = response.headers.get("Location", "")
+        if request.method != "POST" or not urlsplit(target).netloc:
+            return response
+        return render(request, "socialaccount/login_redirect.html", {"redirect_to": target})
+
+    return through_page

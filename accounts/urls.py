@@ -11,6 +11,7 @@ from django.views.generic import RedirectView
 
 from accounts import views
 from accounts.access import reauthenticated, reauthenticated_to_post
+from accounts.social import coming_back, leaving
 
 urlpatterns = [
     path("profile/", views.profile, name="account-profile"),
@@ -32,7 +33,8 @@ urlpatterns = [
     path("2fa/totp/activate/", reauthenticated(totp_views.activate_totp), name="mfa_activate_totp"),
     path("2fa/webauthn/add/", reauthenticated(webauthn_views.add_webauthn), name="mfa_add_webauthn"),
     path("3rdparty/", reauthenticated_to_post(social_views.connections), name="socialaccount_connections"),
-    # Their redirect leaves this site, which the policy on forms forbids: a page in between leads there.
-    path("google/login/", views.leave_through_page(google_views.oauth2_login), name="google_login"),
-    path("oidc/<str:provider_id>/login/", views.leave_through_page(oidc_views.login), name="openid_connect_login"),
+    path("google/login/", leaving(google_views.oauth2_login), name="google_login"),
+    path("google/login/callback/", coming_back(google_views.oauth2_callback), name="google_callback"),
+    path("oidc/<str:provider_id>/login/", leaving(oidc_views.login), name="openid_connect_login"),
+    path("oidc/<str:provider_id>/login/callback/", coming_back(oidc_views.callback), name="openid_connect_callback"),
 ]

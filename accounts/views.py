@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.flows.reauthentication import resume_request
@@ -185,17 +182,3 @@ def reauthenticate_by_mail(request: HttpRequest) -> HttpResponseBase:
             form.add_error("code", _("That is not the code, or it is too old. Ask for a new one."))
     context = {"form": form, "sent": codes.is_sent(request), "next": get_next_redirect_url(request) or ""}
     return render(request, "accounts/reauthenticate_by_mail.html", context, status=422 if form.errors else 200)
-
-
-def leave_through_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """A page that leads on stands where the view redirects to another site."""
-
-    @wraps(view)
-    def leaving(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
-        target = response.headers.get("Location", "")
-        if request.method != "POST" or not urlsplit(target).netloc:
-            return response
-        return render(request, "socialaccount/login_redirect.html", {"redirect_to": target})
-
-    return leaving
