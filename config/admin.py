@@ -41,6 +41,8 @@ class PeriodicTaskAdmin(LookedAtAdmin):
 class GroupAdmin(OperatorAdmin, DjangoGroupAdmin):
     """What sets of operators may do. Only superusers make them: whoever may change one could give themselves more."""
 
+    filter_horizontal = ()  # its script is not accessible
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(getattr(request.user, "is_superuser", False))
 

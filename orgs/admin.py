@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from waffle.models import Sample, Switch
 
 from accounts.backstage import LookedAtAdmin, OperatorAdmin, asks_first, changes, chosen
+from accounts.models import User
 from orgs import members, upkeep
 from orgs.events import declared, emit
 from orgs.flags import FEATURES
@@ -34,8 +35,6 @@ from orgs.roles import Role
 from orgs.scoping import org_scope
 
 if TYPE_CHECKING:
-    from accounts.models import User
-
     Form = forms.ModelForm[Any]
 else:
     Form = forms.ModelForm
@@ -256,10 +255,40 @@ class FlagForm(Form):
     """Only what `orgs.flags` reads: whole organizations or users, never chance, languages or what a visitor sends."""
 
     name = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(FEATURES)])
+    organizations = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=gettext_lazy("Their slugs, as in the address of their pages, one a line."),
+    )
+    users = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("Their e-mail addresses, one a line."),
+    )
 
     class Meta:
         model = Flag
         fields = ("name", "everyone", "organizations", "users", "superusers", "staff", "note")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["organizations"] = "\n".join(self.instance.organizations.values_list("slug", flat=True))
+            self.initial["users"] = "\n".join(self.instance.users.values_list("email", flat=True))
+
+    def clean_organizations(self) -> list[Organization]:
+        return _named(Organization.objects.all(), "slug", self.cleaned_data["organizations"])
+
+    def clean_users(self) -> list[User]:
+        return _named(User.objects.all(), "email", self.cleaned_data["users"].lower())
+
+
+def _named(rows: QuerySet[Any], field: str, lines: str) -> list[Any]:
+    wanted = set(lines.split())
+    found = {getattr(row, field): row for row in rows.filter(**{f"{field}__in": wanted})}
+    if missing := sorted(wanted - found.keys()):
+        raise forms.ValidationError(_("Not found: %(names)s") % {"names": ", ".join(missing)})
+    return list(found.values())
 
 
 @admin.register(Flag)
@@ -268,7 +297,6 @@ class FlagAdmin(OperatorAdmin):
     list_display = ("name", "meaning", "everyone", "superusers", "staff", "modified")
     list_filter = ("everyone",)
     search_fields = ("name", "note")
-    autocomplete_fields = ("organizations", "users")
     readonly_fields = ("meaning",)
     fields = ("name", "meaning", "everyone", "organizations", "users", "superusers", "staff", "note")
 

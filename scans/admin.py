@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -22,10 +23,7 @@ from scans.models import Answer, Citation, Mention, Scan, Schedule
 from scans.requeueing import requeue
 from scans.store import LOST_WORKER
 
-if TYPE_CHECKING:
-    Inline = admin.TabularInline[Any, Any]
-else:
-    Inline = admin.TabularInline
+MOST_FOUND = 200  # shown of one answer
 
 
 class SteersScans(TenantAdmin):
@@ -104,36 +102,6 @@ class ScheduleAdmin(SteersScans, HistoryAdmin):
         act_on_each(self, request, queryset.select_related("project"), act)
 
 
-class FoundInline(Inline):
-    """What was found in an answer: only looked at."""
-
-    shown: tuple[str, ...] = ()
-    extra = 0
-    can_delete = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("brand").order_by(self.shown[0])
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return list(self.shown)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return list(self.shown)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class MentionInline(FoundInline):
-    model = Mention
-    shown = ("start", "end", "brand", "text", "kind", "rank")
-
-
-class CitationInline(FoundInline):
-    model = Citation
-    shown = ("position", "normalized_url", "kind", "brand", "cited")
-
-
 def _error_kinds() -> list[tuple[str, str]]:
     return [(kind, kind) for kind in (*(one.value for one in ErrorKind), CRASHED, LOST_WORKER)]
 
@@ -149,8 +117,21 @@ class AnswerAdmin(SteersScans, HistoryAdmin):
     list_select_related = ("scan", "org")
     search_fields = ("=id", "=scan__id", "=request_id", "=org__slug")
     exclude = ("lease_token",)
-    inlines = (MentionInline, CitationInline)
     actions = ("requeue",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [*super().get_readonly_fields(request, obj), "mentions_found", "citations_found"]
+
+    @admin.display(description=gettext_lazy("Mentions"))
+    def mentions_found(self, answer: Answer) -> str:
+        rows = answer.mentions.select_related("brand").order_by("start")[:MOST_FOUND]
+        lines = ((row.start, row.end, row.text, row.brand, row.kind) for row in rows)
+        return format_html_join("", "<div>{}–{}: {} ({}, {})</div>", lines)
+
+    @admin.display(description=gettext_lazy("Citations"))
+    def citations_found(self, answer: Answer) -> str:
+        rows = answer.citations.order_by("position")[:MOST_FOUND]
+        return format_html_join("", "<div>{}. {} ({})</div>", ((row.position, row.url, row.kind) for row in rows))
 
     @admin.action(description=gettext_lazy("Requeue stuck answers"), permissions=["steer"])
     @asks_first(lambda: _("Take these answers from whoever asks them now, and ask them again? Others are left alone."))

@@ -107,14 +107,25 @@ def test_operators_switch_a_feature_on_for_an_organization(
     client_of: Callable[[User], Client], operator: User, org: Organization, transactional_db: None
 ) -> None:
     client = client_of(operator)
-    given = {"name": LIVE_NOTIFICATIONS, "everyone": "unknown", "organizations": [org.pk], "note": "trial"}
+    given = {
+        "name": LIVE_NOTIFICATIONS,
+        "everyone": "unknown",
+        "organizations": " acme\n",
+        "users": "Operator@prompter.example",
+        "note": "trial",
+    }
     page = client.get("/operators/orgs/flag/add/").content.decode()
     assert "testing" not in page
     assert "percent" not in page
     assert client.post("/operators/orgs/flag/add/", given).status_code == 302
     assert enabled(org, LIVE_NOTIFICATIONS)
     assert client.post("/operators/orgs/flag/add/", {**given, "name": "teleport"}).status_code == 200
-    assert Flag.objects.count() == 1
+    assert "Not found: nowhere" in client.post("/operators/orgs/flag/add/", {**given, "organizations": "nowhere"}).text
+    flag = Flag.objects.get()
+    assert list(flag.users.all()) == [operator]
+    page = client.get(f"/operators/orgs/flag/{flag.pk}/change/").content.decode()
+    assert "acme" in page
+    assert operator.email in page
 
 
 def test_a_visitor_cannot_switch_a_feature_on(

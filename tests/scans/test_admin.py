@@ -22,6 +22,7 @@ from prompts.credentials import save_key
 from prompts.llm.simulator.server import Running
 from prompts.models import LlmCall, Project, ProviderKey
 from scans.models import Answer, Scan, Schedule
+from scans.schedule import ScheduleFields, save_schedule
 from tests.scans.running import add_prompts, answers_of, reread, started, statuses
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -172,10 +173,9 @@ def test_stuck_answers_are_requeued_and_their_holder_is_refused(operators: Clien
 
 
 def test_an_operator_pauses_a_schedule(operators: Client, operator: User, project: Project) -> None:
+    fields = ScheduleFields(cadence="daily", time_of_day=time(6), weekday=0, cron="", time_zone="UTC")
     with org_scope(project.org_id):
-        schedule = Schedule.objects.for_org(project.org_id).create(
-            org_id=project.org_id, project=project, cadence="daily", time_of_day=time(6), time_zone="UTC"
-        )
+        schedule = save_schedule(project, fields, actor=None)
     assert act(operators, Schedule, "pause", schedule) == ["Lumenboard: paused."]
     with org_scope(project.org_id):
         assert Schedule.objects.for_org(project.org_id).get().paused_at is not None
