@@ -112,7 +112,7 @@ class UserAdmin(OperatorAdmin, UserBase):
 @admin.register(AccountEvent)
 class AccountEventAdmin(RecordAdmin):
     list_display = ("created_at", "user", "name", "impersonator", "address")
-    list_filter = (chosen(_("name"), "name", lambda: [(name, name) for name in sorted(MEANINGS)]),)
+    list_filter = (chosen(gettext_lazy("name"), "name", lambda: [(name, name) for name in sorted(MEANINGS)]),)
     list_select_related = ("user", "impersonator")
     search_fields = ("=user__email", "=address")
 
@@ -212,7 +212,7 @@ class EmailAddressAdmin(OfUserAdmin):
 @admin.register(SocialAccount)
 class SocialAccountAdmin(OfUserAdmin):
     list_display = ("user", "provider", "date_joined", "last_login")
-    list_filter = (chosen(_("provider"), "provider", lambda: _providers()),)
+    list_filter = (chosen(gettext_lazy("provider"), "provider", lambda: _providers()),)
     search_fields = ("=user__email", "=uid")
     exclude = ("extra_data",)
 

@@ -54,16 +54,18 @@ class TextField(forms.CharField):
 
 
 def _country(help_text: str = _lazy("Two letters, as in DE.")) -> forms.Field:
-    return TextField(cleaner=clean_country, required=False, max_length=20, label=_("Country"), help_text=help_text)
+    return TextField(cleaner=clean_country, required=False, max_length=20, label=_lazy("Country"), help_text=help_text)
 
 
 def _language(help_text: str = _lazy("As in de or pt-BR.")) -> forms.Field:
-    return TextField(cleaner=clean_language, required=False, max_length=40, label=_("Language"), help_text=help_text)
+    return TextField(
+        cleaner=clean_language, required=False, max_length=40, label=_lazy("Language"), help_text=help_text
+    )
 
 
 def _tags() -> forms.Field:
-    help_text = _("Separate tags with commas.")
-    return TextField(cleaner=clean_tags, required=False, max_length=1_000, label=_("Tags"), help_text=help_text)
+    help_text = _lazy("Separate tags with commas.")
+    return TextField(cleaner=clean_tags, required=False, max_length=1_000, label=_lazy("Tags"), help_text=help_text)
 
 
 class ProjectForm(forms.Form):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 
 from django.template.base import Lexer, Token, TokenType
@@ -144,3 +144,42 @@ def _is_bare(node: ast.expr) -> bool:
     if isinstance(node, ast.JoinedStr):
         return any(isinstance(part, ast.Constant) and has_words(str(part.value)) for part in node.values)
     return isinstance(node, ast.Constant) and isinstance(node.value, str) and has_words(node.value)
+
+
+_EAGER = {"gettext", "ngettext", "pgettext", "npgettext"}
+
+
+def settled_at_import(source: str) -> list[str]:
+    """Texts that are looked up while a module is imported: they would stay in the language of that moment."""
+    tree = ast.parse(source)
+    names = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation"
+        for alias in node.names
+        if alias.name in _EAGER
+    }
+    speaking = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _calls(node.body, names)}
+    return [ast.unparse(call)[:80] for call in _calls(list(_run_at_import(tree.body)), names | speaking)]
+
+
+def _run_at_import(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from (*statement.args.defaults, *filter(None, statement.args.kw_defaults), *statement.decorator_list)
+        elif isinstance(statement, ast.ClassDef):
+            yield from _run_at_import(statement.body)
+        else:
+            yield statement
+
+
+def _calls(nodes: Sequence[ast.AST], names: set[str]) -> list[ast.Call]:
+    """Calls of these names outside lambdas."""
+    found, waiting = [], list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+            found.append(node)
+        if not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return found

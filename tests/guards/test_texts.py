@@ -81,6 +81,27 @@ def test_guard_finds_a_bare_text_in_code(planted: str) -> None:
     assert bare_texts.of_python(planted)
 
 
+def test_no_text_is_settled_when_its_module_is_imported() -> None:
+    found = {named(path): bare_texts.settled_at_import(path.read_text()) for path in MODULES}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "LABEL = _('Name')",
+        "class Form:\n    label = _('Name')",
+        "def made(label=_('Name')): ...",
+        "def made():\n    return _('Name')\nLABEL = made()",
+    ],
+)
+def test_guard_finds_a_text_that_is_settled_at_import(planted: str) -> None:
+    heading = "from django.utils.translation import gettext as _\n"
+    assert bare_texts.settled_at_import(heading + planted)
+    assert bare_texts.settled_at_import(heading.replace("gettext", "gettext_lazy") + planted) == []
+    assert bare_texts.settled_at_import(heading + "ask = lambda: _('Name')\ndef name():\n    return _('Name')") == []
+
+
 def faults_of(catalog: Catalog, wanted: tuple[texts.Text, ...]) -> list[str]:
     return [fault for text in wanted if (fault := _fault(catalog, text))]
 
