@@ -45,8 +45,10 @@ def shots_of(scene: "Scenery") -> list[Shot]:
     return [
         *_public(),
         *_outside(),
+        *_account(),
         *_organization(scene),
         *_members(scene),
+        *_records(scene),
         *_library(scene),
         *_scans(scene),
         *_empty(scene),
@@ -87,7 +89,39 @@ def _outside() -> list[Shot]:
         Shot(name="login-wrong", path="/accounts/login/", signed_in=False, act=wrong),
         Shot(name="signup", path="/accounts/signup/", signed_in=False),
         Shot(name="password-reset", path="/accounts/password/reset/", signed_in=False),
+        Shot(name="password-reset-sent", path="/accounts/password/reset/done/", signed_in=False),
+        Shot(name="password-reset-old-link", path="/accounts/password/reset/key/1-set-password/", signed_in=False),
+        Shot(name="mail-sent", path="/accounts/confirm-email/", signed_in=False),
+        Shot(name="mail-old-link", path="/accounts/confirm-email/old/", signed_in=False),
+        Shot(name="account-inactive", path="/accounts/inactive/", signed_in=False),
     ]
+
+
+def _account() -> list[Shot]:
+    """A person's own pages. The session has just proven who it is, so that those which ask again are shown."""
+
+    def wrong(page: Page) -> None:
+        page.get_by_label("New Password", exact=True).fill("short")
+        page.get_by_role("button", name="Change password").click()
+        page.get_by_role("alert").first.wait_for()
+
+    pages = {
+        "account-profile": "profile/",
+        "account-security": "security/",
+        "account-security-log": "security/log/",
+        "account-email": "email/",
+        "account-sessions": "sessions/",
+        "account-data": "data/",
+        "account-close": "close/",
+        "account-password": "password/change/",
+        "account-services": "3rdparty/",
+        "account-app": "2fa/totp/activate/",
+        "account-passkey": "2fa/webauthn/add/",
+        "reauthenticate": "reauthenticate/",
+        "reauthenticate-mail": "reauthenticate/code/",
+    }
+    shots = [Shot(name=name, path=f"/accounts/{path}") for name, path in pages.items()]
+    return [*shots, Shot(name="account-password-wrong", path="/accounts/password/change/", act=wrong)]
 
 
 def _organization(scene: "Scenery") -> list[Shot]:
@@ -136,11 +170,37 @@ def _members(scene: "Scenery") -> list[Shot]:
         Shot(name="members-wrong", path=f"{org}members/", act=invite_nobody),
         Shot(name="member-role", path=f"{org}members/{other.pk}/role/"),
         Shot(name="member-remove", path=f"{org}members/{other.pk}/remove/"),
-        Shot(name="org-leave", path=f"{org}leave/"),
         Shot(name="org-transfer", path=f"{org}transfer/"),
         Shot(name="invitation", path=scene.invitation, signed_in=False),
         Shot(name="invitation-other", path=scene.invitation, status=403),
         Shot(name="invitation-unusable", path="/invitations/1-x.y/", status=404, signed_in=False),
+    ]
+
+
+def _records(scene: "Scenery") -> list[Shot]:
+    from orgs.notify import token_for
+    from orgs.topics import topics
+
+    org = f"/o/{scene.org.slug}/"
+    unsubscribe = f"/unsubscribe/{token_for(scene.org.pk, scene.user.pk, topics()['keys'])}/"
+
+    def open_details(page: Page) -> None:
+        for details in page.locator("#event-list details").all()[:3]:
+            details.locator("summary").click()
+
+    def stop(page: Page) -> None:
+        page.get_by_role("button", name="Stop these mails").click()
+        page.get_by_role("link", name="See all choices").wait_for()
+
+    return [
+        Shot(name="audit", path=f"{org}audit/"),
+        Shot(name="audit-details", path=f"{org}audit/", act=open_details),
+        Shot(name="audit-nothing-found", path=f"{org}audit/?q=zebra"),
+        Shot(name="notifications", path=f"{org}notifications/"),
+        Shot(name="notifications-empty", path=f"/o/{scene.empty_org.slug}/notifications/"),
+        Shot(name="notification-preferences", path=f"{org}notifications/preferences/"),
+        Shot(name="unsubscribe", path=unsubscribe, signed_in=False),
+        Shot(name="unsubscribed", path=unsubscribe, signed_in=False, act=stop),
     ]
 
 
