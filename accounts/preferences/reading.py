@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ZONE_COOKIE = "time_zone"  # written by static/zone.js
 _NOBODY = -1
+_FOR_PROGRAMS = "/api/"
 
 # Whose request this is: a user's id, None for a visitor, `_NOBODY` outside requests.
 _present: ContextVar[int | None] = ContextVar("reader", default=_NOBODY)
@@ -52,7 +53,10 @@ def _languages() -> frozenset[str]:
 
 
 def reading_of(request: HttpRequest) -> Reading:
-    """What the user chose; where nothing was chosen, what the browser asks for."""
+    """What the user chose; where nothing was chosen, what the browser asks for. Programs get the site's own zone and
+    plain numbers, whoever's they are."""
+    if request.path.startswith(_FOR_PROGRAMS):
+        return Reading(language=translation.get_language_from_request(request), zone=settings.TIME_ZONE)
     user: User | AnonymousUser = request.user  # type: ignore[assignment]
     cookie = request.COOKIES.get(ZONE_COOKIE, "")
     language, zone, numbers = _chosen(user)
