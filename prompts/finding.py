@@ -36,46 +36,48 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A screen that can be jumped to by its name; `permission` is what the shell's link to it asks."""
+    """A screen that can be jumped to by its name. `permission` is what its link in the shell asks; `of` says what its
+    address names: a project and its organization, the organization, or nothing but the person."""
 
     name: str
     label: str | Promise
     image: str
-    permission: Permission
-    of_project: bool = False
+    permission: Permission = Permission.PROJECTS_VIEW
+    of: str = "project"
 
 
 PAGES = (
+    Page(name="project-overview", label=_lazy("Overview"), image="gauge"),
+    Page(name="scans", label=_lazy("Scans"), image="scan-search", permission=Permission.SCANS_VIEW),
+    Page(name="schedule", label=_lazy("Schedule"), image="calendar", permission=Permission.SCANS_VIEW),
+    Page(name="prompts", label=_lazy("Prompts"), image="message-square-text"),
+    Page(name="brands", label=_lazy("Brands"), image="tags"),
+    Page(name="engines", label=_lazy("Engines"), image="cpu"),
+    Page(name="project-edit", label=_lazy("Project settings"), image="settings-2", permission=Permission.PROJECTS_EDIT),
+    Page(name="org-home", label=_lazy("Projects"), image="layout-grid", of="org"),
     Page(
-        name="project-overview",
-        label=_lazy("Overview"),
-        image="gauge",
-        permission=Permission.PROJECTS_VIEW,
-        of_project=True,
+        name="project-add", label=_lazy("Add a project"), image="plus", permission=Permission.PROJECTS_CREATE, of="org"
     ),
-    Page(name="scans", label=_lazy("Scans"), image="scan-search", permission=Permission.SCANS_VIEW, of_project=True),
-    Page(name="schedule", label=_lazy("Schedule"), image="calendar", permission=Permission.SCANS_VIEW, of_project=True),
+    Page(name="members", label=_lazy("Members"), image="users", permission=Permission.MEMBERS_VIEW, of="org"),
+    Page(name="notifications", label=_lazy("Notifications"), image="bell", of="org"),
     Page(
-        name="prompts",
-        label=_lazy("Prompts"),
-        image="message-square-text",
-        permission=Permission.PROJECTS_VIEW,
-        of_project=True,
+        name="org-settings",
+        label=_lazy("Organization settings"),
+        image="building-2",
+        permission=Permission.ORG_EDIT,
+        of="org",
     ),
-    Page(name="brands", label=_lazy("Brands"), image="tags", permission=Permission.PROJECTS_VIEW, of_project=True),
-    Page(name="engines", label=_lazy("Engines"), image="cpu", permission=Permission.PROJECTS_VIEW, of_project=True),
     Page(
-        name="project-edit",
-        label=_lazy("Project settings"),
-        image="settings-2",
-        permission=Permission.PROJECTS_EDIT,
-        of_project=True,
+        name="provider-keys",
+        label=_lazy("Provider keys"),
+        image="key-round",
+        permission=Permission.KEYS_MANAGE,
+        of="org",
     ),
-    Page(name="org-home", label=_lazy("Projects"), image="layout-grid", permission=Permission.PROJECTS_VIEW),
-    Page(name="project-add", label=_lazy("Add a project"), image="plus", permission=Permission.PROJECTS_CREATE),
-    Page(name="members", label=_lazy("Members"), image="users", permission=Permission.MEMBERS_VIEW),
-    Page(name="org-settings", label=_lazy("Organization settings"), image="building-2", permission=Permission.ORG_EDIT),
-    Page(name="provider-keys", label=_lazy("Provider keys"), image="key-round", permission=Permission.KEYS_MANAGE),
+    Page(name="audit", label=_lazy("Audit log"), image="history", permission=Permission.AUDIT_VIEW, of="org"),
+    Page(name="account-profile", label=_lazy("Your profile"), image="user-round", of="person"),
+    Page(name="account-security", label=_lazy("Security of your account"), image="shield", of="person"),
+    Page(name="account-preferences", label=_lazy("Your preferences"), image="languages", of="person"),
 )
 
 
@@ -94,12 +96,14 @@ def find(membership: Membership, text: str, *, project: Project | None) -> list[
 
 
 def pages(membership: Membership, wanted: str, *, project: Project | None) -> list[Found]:
-    shown = [page for page in PAGES if membership.allows(page.permission) and (project or not page.of_project)]
     slugs = {
-        page.name: [membership.org.slug, *([project.slug] if project and page.of_project else [])] for page in shown
+        "person": [],
+        "org": [membership.org.slug],
+        "project": [membership.org.slug, project.slug if project else ""],
     }
+    shown = [page for page in PAGES if membership.allows(page.permission) and (project or page.of != "project")]
     return [
-        Found(label=str(page.label), url=reverse(page.name, args=slugs[page.name]), image=page.image)
+        Found(label=str(page.label), url=reverse(page.name, args=slugs[page.of]), image=page.image)
         for page in shown
         if wanted.casefold() in str(page.label).casefold()
     ]
