@@ -13,7 +13,7 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature, Signer
-from django.db import transaction
+from django.db import models, transaction
 from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
@@ -80,10 +80,9 @@ def masked(address: str) -> str:
     return f"{local[:1]}\u2026@{host[:1]}\u2026{host[-1:]}{dot}{suffix}" if host else f"{local[:1]}\u2026@{domain}"
 
 
-def open_invitations(org: Organization) -> list[Invitation]:
-    """Those that nobody ended, the expired among them too: they can be sent again."""
-    found = Invitation.objects.for_org(org).filter(accepted_at=None, revoked_at=None)
-    return list(found.select_related("invited_by").order_by("-pk")[:200])
+def open_invitations(org: Organization) -> models.QuerySet[Invitation]:
+    """Those that nobody ended, the newest first, the expired among them too: they can be sent again."""
+    return Invitation.objects.for_org(org).filter(accepted_at=None, revoked_at=None).order_by("-pk")
 
 
 def invite(org: Organization, emails: Iterable[str], *, role: Role, actor: Membership) -> Sent:

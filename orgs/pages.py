@@ -37,6 +37,6 @@ def show_form(request: HttpRequest, template: str, context: dict[str, Any]) -> H
 def show_confirm(
     request: HttpRequest, *, title: str, sentence: str, verb: str, cancel_url: str, **context: Any
 ) -> HttpResponse:
-    """Asks before something is lost."""
+    """Asks before something is lost; `keep` in the context is what the way back says."""
     asked = {"title": title, "sentence": sentence, "verb": verb, "cancel_url": cancel_url}
     return render(request, "_confirm_page.html", {**context, **asked})

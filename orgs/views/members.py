@@ -17,7 +17,7 @@ from orgs.access import OrgRequest, org_view
 from orgs.forms import InviteForm, RoleForm, TransferForm
 from orgs.invitations import open_invitations
 from orgs.keyset import page_of
-from orgs.members import LastOwner, change_role, leave, remove_member, transfer_ownership
+from orgs.members import LastOwner, change_role, is_last_owner, leave, remove_member, transfer_ownership
 from orgs.models import Membership, Organization
 from orgs.pages import READ, READ_OR_POST, show_confirm, show_form
 from orgs.roles import Permission, Role, may_manage
@@ -56,9 +56,11 @@ def members_context(request: OrgRequest, form: InviteForm) -> dict[str, object]:
     rows = Membership.objects.for_org(request.org).select_related("user")
     page = page_of(rows, query=request.GET, newest_first=False, size=PER_PAGE)
     manages = request.membership.allows(Permission.MEMBERS_MANAGE)
+    invitations = list(open_invitations(request.org)[: PER_PAGE + 1]) if manages else []
     return {
         "page": page.of([line_of(row, actor=request.membership) for row in page.items]),
-        "invitations": open_invitations(request.org) if manages else [],
+        "invitations": invitations[:PER_PAGE],
+        "more_invitations": len(invitations) > PER_PAGE,
         "form": form,
         "nav": "members",
     }
@@ -103,6 +105,7 @@ def member_remove(request: OrgRequest, pk: int) -> HttpResponse:
         title=_("Remove %(name)s?") % {"name": name},
         sentence=_("They lose access at once. What they made stays, and they can be invited again."),
         verb=_("Remove member"),
+        keep=_("Keep them"),
         cancel_url=back,
         nav="members",
     )
@@ -112,6 +115,9 @@ def member_remove(request: OrgRequest, pk: int) -> HttpResponse:
 @require_http_methods(READ_OR_POST)
 def org_leave(request: OrgRequest) -> HttpResponse:
     back = reverse("members", args=[request.org.slug])
+    if request.method != "POST" and is_last_owner(request.membership):
+        messages.error(request, LastOwner().message)
+        return redirect(back)
     if request.method == "POST":
         try:
             leave(request.org, user=request.user)
@@ -125,6 +131,7 @@ def org_leave(request: OrgRequest) -> HttpResponse:
         title=_("Leave %(name)s?") % {"name": request.org.name},
         sentence=_("You lose access at once. To come back you need a new invitation."),
         verb=_("Leave organization"),
+        keep=_("Stay"),
         cancel_url=back,
         nav="members",
     )
@@ -140,4 +147,5 @@ def org_transfer(request: OrgRequest) -> HttpResponse:
         told = {"name": owner.user.display_name}
         messages.success(request, _("%(name)s owns the organization now. You are an admin.") % told)
         return redirect("members", request.org.slug)
-    return show_form(request, "orgs/transfer.html", {"form": form, "nav": "members"})
+    others = Membership.objects.for_org(request.org).exclude(pk=request.membership.pk).exists()
+    return show_form(request, "orgs/transfer.html", {"form": form, "others": others, "nav": "members"})

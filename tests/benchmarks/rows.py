@@ -1,6 +1,7 @@
 """An organization with as many rows of everything as asked for, written straight into the tables."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -8,7 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from orgs.founding import found_organization
-from orgs.models import Membership, Organization
+from orgs.logos import set_logo
+from orgs.models import Invitation, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
 from prompts.credentials import save_key
@@ -51,7 +53,26 @@ def fill(size: int, *, slug: str) -> Filled:
         cursor.execute("ANALYZE")  # as autovacuum does within a minute of so many rows
     pks = {"brand_pk": brands[1].pk, "prompt_pk": prompts[0].pk, "scan_pk": scan.pk, "answer_pk": answers[0].pk}
     pks["provider-key_pk"] = key.pk
-    return Filled(email=user.email, arguments={"org_slug": org.slug, "project_slug": project.slug, **pks})
+    with transaction.atomic(), org_scope(org):
+        pks |= _people(org, user, size)
+    known = {"org_slug": org.slug, "project_slug": project.slug, "digest": org.logo_digest, "step": "brand"}
+    return Filled(email=user.email, arguments={**known, **pks})
+
+
+def _people(org: Organization, owner: User, count: int) -> dict[str, int]:
+    set_logo(org, b"picture", actor=owner)
+    soon = timezone.now() + timedelta(days=7)
+    rows = [
+        Invitation(org=org, email=f"new-{number}@{org.slug}.example", role=Role.MEMBER, invited_by=owner)
+        for number in range(count)
+    ]
+    for row in rows:
+        row.token_digest, row.sent_at, row.expires_at = row.email, timezone.now(), soon
+    Invitation.objects.for_org(org).bulk_create(rows)
+    return {
+        "member_pk": Membership.objects.for_org(org).exclude(user=owner).earliest("pk").pk,
+        "invitation_pk": rows[0].pk,
+    }
 
 
 def _members(org: Organization, count: int) -> None:

@@ -72,9 +72,7 @@ def test_a_taken_slug_gets_a_number(newcomer: User) -> None:
     assert first_free("a", {"a", "a-2"}) == "a-3"
 
 
-@pytest.mark.parametrize(
-    ("name", "slug"), [("日本語", "company"), ("Äpfel & Co", "apfel-co"), ("x" * 120, "x" * 50)]
-)
+@pytest.mark.parametrize(("name", "slug"), [("日本語", "company"), ("Äpfel & Co", "apfel-co"), ("x" * 120, "x" * 50)])
 def test_any_name_makes_a_slug(newcomer: User, name: str, slug: str) -> None:
     assert found_organization(newcomer, name=name).slug == slug
 

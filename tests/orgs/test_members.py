@@ -1,5 +1,6 @@
 """Members: listed, given other roles, removed, leaving, and the owner that always stays."""
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from accounts.models import User
+from orgs import live
 from orgs.members import LastOwner, change_role, leave, remove_member, transfer_ownership
 from orgs.models import Event, Invitation, Membership, Organization
 from orgs.roles import Role
@@ -269,3 +271,49 @@ def test_two_owners_at_once_never_leave_an_organization_without_one(act: str) ->
         at_once(lambda: hand_over(one, other), lambda: walk_out(other))
     with org_scope(org):
         assert Membership.objects.for_org(org).filter(role=Role.OWNER).count() == 1
+
+
+def heard(redis: Any, act: Callable[[], Any]) -> list[dict[str, Any]]:
+    """What open streams are told while `act` runs."""
+    listener = redis.pubsub()
+    listener.subscribe(live.channel())
+    assert next(listener.listen())["type"] == "subscribe"  # from here on nothing is missed
+    act()
+    redis.publish(live.channel(), json.dumps({"what": "the end"}))
+    told = []
+    while (message := json.loads(next(listener.listen())["data"]))["what"] != "the end":
+        told.append(message)
+    listener.close()
+    return [message for message in told if message["what"] == live.END]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["remove", "lower", "leave", "hand over", "raise", "delete"])
+def test_open_streams_end_with_the_access(client_of: ClientOf, redis: Any, act: str) -> None:
+    org = make_org("Acme", "acme")
+    owner, member = make_member(org, Role.OWNER), make_member(org, Role.MEMBER)
+    client, heir = prove(client_of(owner)), membership_of(org, member)
+    assert heir
+    acts: dict[str, tuple[Callable[[], Any], list[int | None]]] = {
+        "remove": (lambda: client.post(address("member-remove", org, member)), [member.pk]),
+        "lower": (lambda: client.post(address("member-role", org, member), {"role": "viewer"}), [member.pk]),
+        "leave": (lambda: client_of(member).post(reverse("org-leave", args=[org.slug])), [member.pk]),
+        "hand over": (lambda: client.post(reverse("org-transfer", args=[org.slug]), {"member": heir.pk}), [owner.pk]),
+        "raise": (lambda: client.post(address("member-role", org, member), {"role": "admin"}), []),
+        "delete": (lambda: client.post(reverse("org-delete", args=[org.slug]), {"name": "Acme"}), [None]),
+    }
+    run, ended = acts[act]
+    told = heard(redis, run)
+    assert [(message["org_id"], message.get("user_id")) for message in told] == [(org.pk, user) for user in ended]
+
+
+def test_a_page_of_many_members_asks_as_little_as_one_of_few(
+    client_of: ClientOf, org: Organization, owner: User, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(20):
+        make_member(org, Role.MEMBER, f"m{number}@example.com")
+        make_invitation(org, f"i{number}@example.com", by=owner)
+    client = client_of(owner)
+    client.get(reverse("members", args=[org.slug]))
+    with django_assert_max_num_queries(15):
+        client.get(reverse("members", args=[org.slug]))
