@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
 
 from prompts.llm.types import Reply
 from prompts.models import Brand
 from scans.citations import BrandDomains, CleanCitation, clean_citations
 from scans.mentions import MATCHER_VERSION, BrandSpec, MentionExtractor, Span, first_ranks
-from scans.models import Mention
 
 FRESH = 5.0  # seconds that a project's brands are taken as read
 
@@ -64,24 +67,63 @@ def brand_set(org_id: int, project_id: int, *, known: BrandSet | None = None) ->
     return _compiled(brands, fingerprint)
 
 
-def mention_rows(org_id: int, answer_id: int, spans: Iterable[Span]) -> list[Mention]:
-    """Not saved yet."""
-    spans = list(spans)
-    ranks = first_ranks(spans)
-    return [
-        Mention(
-            org_id=org_id,
-            answer_id=answer_id,
-            brand_id=span.brand_id,
-            start=span.start,
-            end=span.end,
-            kind=span.kind.value,
-            text=span.surface_text,
-            rank=ranks[span.brand_id],
-            matcher_version=MATCHER_VERSION,
-        )
-        for span in spans
+_INSERT_MENTIONS = """
+INSERT INTO scans_mention (org_id, answer_id, brand_id, start, "end", kind, text, rank, matcher_version)
+SELECT %s, answer_id, brand_id, start, "end", kind, text, rank, %s FROM json_to_recordset(%s::json)
+  AS m(answer_id bigint, brand_id bigint, start int, "end" int, kind text, text text, rank smallint)
+"""
+_INSERT_CITATIONS = """
+INSERT INTO scans_citation
+  (org_id, answer_id, brand_id, url, normalized_url, domain, title, kind, position, cited)
+SELECT %s, answer_id, brand_id, url, normalized_url, domain, title, kind, position, cited
+FROM json_to_recordset(%s::json) AS c(answer_id bigint, brand_id bigint, url text, normalized_url text, domain text,
+  title text, kind text, position smallint, cited boolean)
+"""
+
+
+def insert_mentions(org_id: int, found: Mapping[int, Iterable[Span]]) -> None:
+    """Spans by answer, in one statement and without a model object for each: a scan of thousands brings hundreds of
+    thousands. Call it inside the scope."""
+    rows = [row for answer_id, spans in found.items() for row in _mention_rows(answer_id, list(spans))]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT_MENTIONS, [org_id, MATCHER_VERSION, json.dumps(rows)])
+
+
+def insert_citations(org_id: int, found: Mapping[int, Iterable[CleanCitation]]) -> None:
+    """Citations by answer, as `insert_mentions`."""
+    rows = [
+        {
+            "answer_id": answer_id,
+            "brand_id": one.brand_id,
+            "url": one.url,
+            "normalized_url": one.normalized_url,
+            "domain": one.domain,
+            "title": one.title,
+            "kind": one.kind.value,
+            "position": one.position,
+            "cited": one.cited,
+        }
+        for answer_id, citations in found.items()
+        for one in citations
     ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT_CITATIONS, [org_id, json.dumps(rows)])
+
+
+def _mention_rows(answer_id: int, spans: list[Span]) -> Iterator[dict[str, Any]]:
+    ranks = first_ranks(spans)
+    for span in spans:
+        yield {
+            "answer_id": answer_id,
+            "brand_id": span.brand_id,
+            "start": span.start,
+            "end": span.end,
+            "kind": span.kind.value,
+            "text": span.surface_text,
+            "rank": ranks[span.brand_id],
+        }
 
 
 def storable(text: str) -> str:

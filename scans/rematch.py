@@ -8,7 +8,7 @@ from datetime import timedelta
 from orgs.models import Event
 from prompts.llm.types import Citation as CitedUrl
 from scans.citations import BrandDomains, clean_citations
-from scans.findings import BrandSet, brand_set, mention_rows
+from scans.findings import BrandSet, brand_set, insert_mentions
 from scans.mentions import MATCHER_VERSION
 from scans.models import Answer, Citation, Mention
 
@@ -42,9 +42,8 @@ def rematch_page(org_id: int, event_id: int, *, after: int = 0, latest_only: boo
 
 def _rewrite(org_id: int, page: Sequence[Answer], brands: BrandSet) -> None:
     pks = [answer.pk for answer in page]
-    found = [row for answer in page for row in mention_rows(org_id, answer.pk, brands.extractor.extract(answer.text))]
     Mention.objects.for_org(org_id).filter(answer_id__in=pks).delete()
-    Mention.objects.for_org(org_id).bulk_create(found, batch_size=BATCH)
+    insert_mentions(org_id, {answer.pk: brands.extractor.extract(answer.text) for answer in page})
     older = [answer.pk for answer in page if answer.matcher_version != MATCHER_VERSION]
     Answer.objects.for_org(org_id).filter(pk__in=older).update(matcher_version=MATCHER_VERSION)
     citations = Citation.objects.for_org(org_id).filter(answer_id__in=pks)

@@ -19,15 +19,14 @@ from prompts import ledger
 from prompts.ledger import Entry
 from prompts.llm.types import Reply
 from scans.claims import Claimed
-from scans.findings import BrandSets, Findings, mention_rows, storable
+from scans.findings import BrandSets, Findings, insert_citations, insert_mentions, storable
 from scans.mentions import MATCHER_VERSION
-from scans.models import Answer, Citation, Mention
+from scans.models import Answer
 
 logger = logging.getLogger("prompter.scans")
 
 UNSTORABLE = "unstorable"
 LOST_WORKER = "lost_worker"
-BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,8 @@ class Store:
             with connection.cursor() as cursor:
                 cursor.execute(_STORE, [json.dumps([_row(o, found.get(o.claimed.id)) for o in outcomes])])
                 kept = {pk for (pk,) in cursor.fetchall()}
-            _store_findings(org_id, {pk: findings for pk, findings in found.items() if pk in kept})
+            insert_mentions(org_id, {pk: findings.spans for pk, findings in found.items() if pk in kept})
+            insert_citations(org_id, {pk: findings.citations for pk, findings in found.items() if pk in kept})
             _book(org_id, outcomes, kept=kept)
             _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.id in kept])
         refused = {outcome.claimed.id for outcome in outcomes} - kept
@@ -138,28 +138,6 @@ def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
         "retry_in": outcome.retry_in,
         "uncount": 0 if outcome.counted else 1,
     }
-
-
-def _store_findings(org_id: int, found: dict[int, Findings]) -> None:
-    mentions = [row for pk, findings in found.items() for row in mention_rows(org_id, pk, findings.spans)]
-    citations = [
-        Citation(
-            org_id=org_id,
-            answer_id=pk,
-            brand_id=one.brand_id,
-            url=one.url,
-            normalized_url=one.normalized_url,
-            domain=one.domain,
-            title=one.title,
-            kind=one.kind.value,
-            position=one.position,
-            cited=one.cited,
-        )
-        for pk, findings in found.items()
-        for one in findings.citations
-    ]
-    Mention.objects.for_org(org_id).bulk_create(mentions, batch_size=BATCH)
-    Citation.objects.for_org(org_id).bulk_create(citations, batch_size=BATCH)
 
 
 def _book(org_id: int, outcomes: Sequence[Outcome], *, kept: set[int]) -> None:

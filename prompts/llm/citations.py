@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from urllib.parse import urlsplit
 
 from .types import Citation
 
 _TRACKING = re.compile(r"[?&]utm_source=openai(?=&|#|$)")
-_UTF8_LEAD = (0x80, 0x800, 0x10000)
 
 
 @dataclass(slots=True)
@@ -56,14 +56,39 @@ class SourceList:
         )
 
 
-class ByteOffsets:
-    """Turns UTF-8 byte offsets (Google's) into code point offsets. An offset inside a character rounds down."""
+class Offsets:
+    """Turns offsets in an encoding's units into code point offsets. An offset inside a character rounds down, one
+    beyond the text is its end."""
 
-    def __init__(self, text: str) -> None:
-        self._ends = list(accumulate(1 + sum(ord(char) >= lead for lead in _UTF8_LEAD) for char in text))
+    def __init__(self, text: str, *, codec: str, unit: int) -> None:
+        self._codec, self._unit = codec, unit
+        self._ends: list[int] = []
+        try:
+            self._encoded = text.encode(codec)
+        except UnicodeEncodeError:  # a lone surrogate, which a model may well write
+            widths = (len(char.encode(codec, "surrogatepass")) // unit for char in text)
+            self._ends = list(accumulate(widths))
 
     def __call__(self, offset: int) -> int:
-        return bisect_right(self._ends, max(0, offset))
+        offset = max(0, offset)
+        if self._ends:
+            return bisect_right(self._ends, offset)
+        return len(self._encoded[: offset * self._unit].decode(self._codec, "ignore"))
+
+    @property
+    def end(self) -> int:
+        """The text's length in units."""
+        return self._ends[-1] if self._ends else len(self._encoded) // self._unit
+
+
+def byte_offsets(text: str) -> Offsets:
+    """Of UTF-8, which is Google's."""
+    return Offsets(text, codec="utf-8", unit=1)
+
+
+@lru_cache(maxsize=8)  # every link of an answer asks about the same text
+def _utf16_offsets(text: str) -> Offsets:
+    return Offsets(text, codec="utf-16-le", unit=2)
 
 
 def place(text: str, start: int, end: int, *, url: str) -> tuple[int, int] | None:
@@ -74,8 +99,8 @@ def place(text: str, start: int, end: int, *, url: str) -> tuple[int, int] | Non
     """
     spans = [(start, end)]
     if not text.isascii():
-        ends = list(accumulate(1 + (ord(char) > 0xFFFF) for char in text))
-        spans.append((_index(ends, start), _index(ends, end)))
+        offsets = _utf16_offsets(text)
+        spans.append((_index(offsets, start), _index(offsets, end)))
     inside = [(a, b) for a, b in spans if 0 <= a < b <= len(text)]
 
     def likeness(span: tuple[int, int]) -> int:
@@ -85,9 +110,9 @@ def place(text: str, start: int, end: int, *, url: str) -> tuple[int, int] | Non
     return max(inside, key=likeness, default=None)
 
 
-def _index(ends: list[int], offset: int) -> int:
+def _index(offsets: Offsets, offset: int) -> int:
     """The code point at a UTF-16 offset; -1 when it is beyond the text."""
-    return -1 if not ends or offset > ends[-1] else bisect_right(ends, max(0, offset))
+    return -1 if offset > offsets.end else offsets(offset)
 
 
 def _key(url: str) -> str:

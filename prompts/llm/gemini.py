@@ -18,7 +18,7 @@ from google.genai import types as gt
 
 from . import failures
 from .adapter import EMBED_TIMEOUT, KEEPALIVE, MAX_CONNECTIONS, Adapter, tls
-from .citations import ByteOffsets, SourceList
+from .citations import Offsets, SourceList, byte_offsets
 from .errors import ErrorKind, LlmError
 from .headers import request_id
 from .places import place_of
@@ -244,7 +244,7 @@ def _user_place(request: Request) -> gt.ToolConfig | None:
 def _sources(grounding: Iterable[gt.GroundingMetadata], text: str) -> SourceList:
     """Supports name the spans and the chunks (the pages) that carry them; a chunk without support was only read."""
     sources = SourceList()
-    code_points = ByteOffsets(text)
+    code_points = byte_offsets(text)
     for data in grounding:
         pages = [chunk.web or gt.GroundingChunkWeb() for chunk in data.grounding_chunks or ()]
         for support in data.grounding_supports or ():
@@ -256,7 +256,7 @@ def _sources(grounding: Iterable[gt.GroundingMetadata], text: str) -> SourceList
     return sources
 
 
-def _span(segment: gt.Segment | None, text: str, code_points: ByteOffsets) -> tuple[int, int] | tuple[None, None]:
+def _span(segment: gt.Segment | None, text: str, code_points: Offsets) -> tuple[int, int] | tuple[None, None]:
     """Offsets are bytes of UTF-8; where they contradict the segment's own text, that text is looked for."""
     if segment is None:
         return None, None

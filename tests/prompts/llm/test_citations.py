@@ -1,17 +1,28 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompts.llm.citations import ByteOffsets, SourceList, place
+from prompts.llm.citations import Offsets, SourceList, byte_offsets, place
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=40), st.data())
 def test_byte_offsets_become_code_points(text: str, data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, len(text)))
-    assert ByteOffsets(text)(len(text[:offset].encode())) == offset
+    assert byte_offsets(text)(len(text[:offset].encode())) == offset
+
+
+@pytest.mark.parametrize(("codec", "unit"), [("utf-8", 1), ("utf-16-le", 2)])
+@given(text=st.text(st.sampled_from("aé日🎉\ud83c\udf89"), max_size=12), offset=st.integers(-2, 60))
+def test_offsets_inside_a_character_round_down_whatever_the_text(codec: str, unit: int, text: str, offset: int) -> None:
+    """A lone surrogate is a character, too."""
+    widths = [len(char.encode(codec, "surrogatepass")) // unit for char in text]
+    whole = sum(sum(widths[: n + 1]) <= offset for n in range(len(widths)))
+    offsets = Offsets(text, codec=codec, unit=unit)
+    assert (offsets(offset), offsets.end) == (whole, sum(widths))
 
 
 def test_byte_offsets_outside_the_text_stay_inside() -> None:
-    offsets = ByteOffsets("né🎉")
+    offsets = byte_offsets("né🎉")
     assert (offsets(-3), offsets(0), offsets(999)) == (0, 0, 3)
     assert offsets(5) == 2  # inside the emoji
 
