@@ -106,6 +106,13 @@ def _asking() -> FeatureGroup:
                 ),
             ),
             Feature(
+                title=_("Schedules"),
+                text=_(
+                    "Let a project scan itself every day, every week or by a cron expression, in your time zone, and"
+                    " follow the course over its scans."
+                ),
+            ),
+            Feature(
                 title=_("Scans you can watch"),
                 text=_(
                     "See the price before you start, and the answers as they arrive. Cancel a scan, retry what"

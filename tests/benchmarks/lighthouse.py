@@ -7,12 +7,15 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from playwright.sync_api import sync_playwright
 
 from config.embedded.place import BASE_DIR
 from config.supervisor import child_environment
@@ -43,10 +46,12 @@ def bench(arguments: list[str]) -> Report:
     options = parser.parse_args(arguments)
     _require_node()
     stack.prepare()
+    # The browser's loop lives in this thread, where Django would refuse the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with _site() as (site, pages):
         scores = [
-            _measure(f"{site}{path}", name=name, device=device, cookie=cookie, options=options)
-            for name, (path, cookie) in pages.items()
+            _measure(f"{site}{path}", name=name, device=device, session=session, options=options)
+            for name, (path, session) in pages.items()
             for device in DEVICES
         ]
     return _report(scores, rounds=options.rounds)
@@ -59,8 +64,8 @@ def _require_node() -> None:
 
 @contextmanager
 def _site() -> Iterator[tuple[str, Mapping[str, tuple[str, str]]]]:
-    """The production shape on the benchmark's own services: files compressed, under hashed names. Yields pages with the
-    cookie that they need."""
+    """The production shape on the benchmark's own services: files compressed, under hashed names. Yields its pages with
+    the session that they need."""
     from django.conf import settings
 
     production = {
@@ -77,21 +82,22 @@ def _site() -> Iterator[tuple[str, Mapping[str, tuple[str, str]]]]:
 
         scene = scenery.build(simulator=f"http://127.0.0.1:{ports['simulator']}")
         project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
-        cookie = f"sessionid={session_of(scene.user)}"
+        session = session_of(scene.user)
         yield (
             f"http://localhost:{ports['web']}",
             {
                 "landing": ("/", ""),
                 "sign-in": ("/accounts/login/", ""),
-                "overview": (project, cookie),
-                "prompts": (f"{project}prompts/", cookie),
+                "overview": (project, session),
+                "prompts": (f"{project}prompts/", session),
             },
         )
 
 
-def _measure(url: str, *, name: str, device: str, cookie: str, options: argparse.Namespace) -> Score:
-    _warm_up(url, cookie=cookie)
-    rounds = [_run(url, device=device, cookie=cookie) for _ in range(options.rounds)]
+def _measure(url: str, *, name: str, device: str, session: str, options: argparse.Namespace) -> Score:
+    _warm_up(url, session=session)
+    with _browser(url, session=session) as port:
+        rounds = [_run(url, device=device, port=port) for _ in range(options.rounds)]
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
         (options.keep / f"{name}-{device}.json").write_text(json.dumps(rounds[-1]))
@@ -103,21 +109,36 @@ def _measure(url: str, *, name: str, device: str, cookie: str, options: argparse
     )
 
 
-def _warm_up(url: str, *, cookie: str) -> None:
+def _warm_up(url: str, *, session: str) -> None:
     """Every web process compiles a page's templates once."""
+    headers = {"Cookie": f"sessionid={session}"}
     for _ in range(8):
-        with urllib.request.urlopen(urllib.request.Request(url, headers={"Cookie": cookie}), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
             answer.read()
 
 
-def _run(url: str, *, device: str, cookie: str) -> dict[str, Any]:
+@contextmanager
+def _browser(url: str, *, session: str) -> Iterator[int]:
+    """A fresh profile that is signed in; yields the port that Lighthouse drives it by."""
+    port = stack.free_port()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium(), args=[*FLAGS, f"--remote-debugging-port={port}"]
+        )
+        if session:
+            context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
+        try:
+            yield port
+        finally:
+            context.close()
+
+
+def _run(url: str, *, device: str, port: int) -> dict[str, Any]:
     """Desktop is measured as this machine is; mobile with Lighthouse's simulated slow phone and network."""
-    command = ["npx", "--yes", PACKAGE, url, "--quiet", "--output=json", "--output-path=stdout"]
+    command = ["npx", "--yes", PACKAGE, url, f"--port={port}", "--quiet", "--output=json", "--output-path=stdout"]
     command += [f"--only-categories={','.join(CATEGORIES)}", "--no-enable-error-reporting"]
     command += ["--preset=desktop", "--throttling-method=provided"] if device == "desktop" else []
-    command += [f"--extra-headers={json.dumps({'Cookie': cookie})}"] if cookie else []
-    command += [f"--chrome-flags=--headless=new {' '.join(FLAGS)}"]
-    environment = os.environ | {"CHROME_PATH": chromium(), "NO_UPDATE_NOTIFIER": "1", "CI": "1"}
+    environment = os.environ | {"NO_UPDATE_NOTIFIER": "1", "CI": "1"}
     ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
     if ran.returncode:
         sys.exit(f"prompter: {PACKAGE} failed on {url}:\n{ran.stderr[-2000:]}")
@@ -152,8 +173,8 @@ def _report(scores: Sequence[Score], *, rounds: int) -> Report:
         figures=figures,
         goals={**goals, "desktop_lcp_ms": Goal(at_most=1000)},
         notes=[
-            f"{PACKAGE}, medians of {rounds} runs after a request to warm up, figures are the worst page's; static files"
-            " compressed and hashed as shipped; browser, server and Postgres share this machine. Desktop: this machine's"
-            " own speed, no throttling. Mobile: Lighthouse's simulated slow phone and network, told beside it, no goal."
+            f"{PACKAGE}, medians of {rounds} runs after some requests to warm up; figures are the worst page's.",
+            "Static files are compressed and hashed as shipped; browser, server and Postgres share this machine.",
+            "Desktop: this machine's own speed. Mobile: Lighthouse's simulated slow phone and network, without a goal.",
         ],
     )
