@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.forms.utils import ErrorDict
@@ -19,6 +19,9 @@ from prompts.prompt_text import PromptTextError, clean_country, clean_language, 
 from prompts.suggested import MAX_COMPETITORS, MAX_PROMPTS
 from scans.hosts import registrable_domain
 from scans.onboarding import BrandDetails
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 OWN_ROWS = 3
 MAX_DESCRIPTION = 600
@@ -143,12 +146,20 @@ class BrandStepForm(_MarketForm):
         return cls(initial=initial)
 
 
+def _line(placeholder: StrPromise) -> forms.TextInput:
+    return forms.TextInput(attrs={"placeholder": placeholder})
+
+
+def _checkbox() -> forms.CheckboxInput:
+    return forms.CheckboxInput(attrs={"class": "input"})
+
+
 class Row(forms.Form):
     """One line of several. What is neither kept nor typed is not looked at."""
 
     first: str  # the field that makes a line of its own one
     use_required_attribute = False  # a line that is left out may be empty
-    keep = forms.BooleanField(required=False)
+    keep = forms.BooleanField(required=False, widget=_checkbox())
 
     def __init__(self, *args: Any, own: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -167,8 +178,13 @@ class Row(forms.Form):
 
 class CompetitorRow(Row):
     first = "name"
-    name = TextField(cleaner=clean_name, max_length=400, label=_lazy("Name"))
-    domain = TextField(cleaner=if_given(clean_domain), required=False, max_length=2_000, label=_lazy("Domain"))
+    name = TextField(cleaner=clean_name, max_length=400, widget=_line(_lazy("Name")))
+    domain = TextField(
+        cleaner=if_given(clean_domain),
+        required=False,
+        max_length=2_000,
+        widget=_line(_lazy("Domain, as in example.com")),
+    )
 
     @property
     def brand(self) -> BrandFields:
@@ -178,9 +194,11 @@ class CompetitorRow(Row):
 
 class PromptRowForm(Row):
     first = "text"
-    text = TextField(cleaner=clean_text, max_length=5_000, label=_lazy("Prompt"))
-    tags = TextField(cleaner=clean_tags, required=False, max_length=1_000, label=_lazy("Tags"))
-    branded = forms.BooleanField(required=False, label=_lazy("Names our brand"))
+    text = TextField(cleaner=clean_text, max_length=5_000, widget=_line(_lazy("Prompt")))
+    tags = TextField(
+        cleaner=clean_tags, required=False, max_length=1_000, widget=_line(_lazy("Tags, separated by commas"))
+    )
+    branded = forms.BooleanField(required=False, widget=_checkbox())
     language = TextField(cleaner=clean_language, required=False, max_length=40, widget=forms.HiddenInput())
 
     def prompt(self, project: Project, line: int) -> PromptRow:
