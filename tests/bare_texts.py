@@ -17,6 +17,7 @@ _READ_ARGUMENTS = re.compile(
     r"|action_label|placeholder|description)=(?:\"([^\"]*)\"|'([^']*)')"
 )
 _DEFAULTS = re.compile(r"\|(?:default|default_if_none|yesno):(?:\"([^\"]*)\"|'([^']*)')")
+_CLASSES = re.compile(r"block \w*class$")  # what a parent puts into an attribute
 _WORD = re.compile(r"[^\W\d_]{2,}")
 # Names, units and marks that are the same in every language.
 NAMES = {
@@ -105,7 +106,7 @@ def _outside(tokens: list[Token]) -> Iterator[str]:
         word = token.contents.split()[0] if token.token_type is TokenType.BLOCK else ""
         if closed_by:
             closed_by = "" if word == closed_by else closed_by
-        elif word in ("blocktranslate", "blocktrans", "comment", "verbatim"):
+        elif word in ("blocktranslate", "blocktrans", "comment", "verbatim") or _CLASSES.match(token.contents):
             closed_by = f"end{word}"
             yield _GAP
         else:

@@ -107,6 +107,7 @@ def _account() -> list[Shot]:
 
     pages = {
         "account-profile": "profile/",
+        "account-preferences": "preferences/",
         "account-security": "security/",
         "account-security-log": "security/log/",
         "account-email": "email/",
@@ -297,4 +298,13 @@ def _empty(scene: "Scenery") -> list[Shot]:
 
 def _operators() -> list[Shot]:
     looks = {"components": "", "components-dark": "?theme=dark", "components-rtl": "?dir=rtl"}
-    return [Shot(name=name, path=f"/operators/components/{query}", staff=True) for name, query in looks.items()]
+    pages = {
+        "operators": "",
+        "operators-health": "health/?workers=1",
+        "operators-list": "accounts/user/",
+        "operators-row": "scans/scan/1/change/",
+        "operators-flag": "orgs/flag/add/",
+        "operators-impersonate": "impersonate/1/",
+    }
+    shown = [Shot(name=name, path=f"/operators/components/{query}", staff=True) for name, query in looks.items()]
+    return [*shown, *(Shot(name=name, path=f"/operators/{path}", staff=True) for name, path in pages.items())]
