@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from orgs.roles import INVITED, Role, is_lower, may_change, may_give, may_manage
+from tests.guards.tree import ROOT
 
 OWNER, ADMIN, MEMBER, VIEWER = Role.OWNER, Role.ADMIN, Role.MEMBER, Role.VIEWER
 
@@ -30,3 +31,17 @@ def test_nobody_gives_more_than_they_have(actor: Role) -> None:
 
 def test_nobody_becomes_owner_by_a_mail() -> None:
     assert Role.OWNER not in INVITED
+
+
+def test_the_documentation_says_the_same() -> None:
+    text = (ROOT / "docs" / "members.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    roles = rows[0][1:]
+    said = {what: {Role(role) for role, yes in zip(roles, cells, strict=True) if yes} for what, *cells in rows[2:]}
+    assert said == {
+        "be changed or removed by an admin": MANAGED[ADMIN],
+        "be changed or removed by an owner": MANAGED[OWNER],
+        "be given by an admin": GIVEN[ADMIN],
+        "be given by an owner": GIVEN[OWNER],
+        "be offered by an invitation": set(INVITED),
+    }
