@@ -28,6 +28,7 @@
     const refused = form.querySelector("[data-passkey-refused]");
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      event.stopPropagation(); // it is not sent yet, and may be tried again
       refused.hidden = true;
       try {
         form.elements.credential.value = JSON.stringify(await credential(form));

@@ -1,6 +1,5 @@
 """The cast: an organization with a member of every role, a stranger who has another one, and a project."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -29,15 +28,6 @@ def make_member(org: Organization, role: Role, email: str = "") -> User:
     with org_scope(org):
         Membership.objects.for_org(org).create(org=org, user=user, role=role)
     return user
-
-
-def reauthenticate(client: Client, user: User) -> Client:
-    """As if they had just proven once more who they are (see `accounts.access.reauthenticated`)."""
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
-    session["account_authentication_methods_user"] = str(user.pk)
-    session.save()
-    return client
 
 
 def make_prompt(project: Project, text: str, **fields: object) -> Prompt:

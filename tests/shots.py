@@ -53,7 +53,7 @@ def shots_of(scene: "Scenery") -> list[Shot]:
         *_scans(scene),
         *_empty(scene),
         *_setup(scene),
-        *_operators(),
+        *_operators(scene),
     ]
 
 
@@ -296,15 +296,15 @@ def _empty(scene: "Scenery") -> list[Shot]:
     return [Shot(name="empty-org-home", path=f"/o/{scene.empty_org.slug}/"), *shots]
 
 
-def _operators() -> list[Shot]:
+def _operators(scene: "Scenery") -> list[Shot]:
     looks = {"components": "", "components-dark": "?theme=dark", "components-rtl": "?dir=rtl"}
     pages = {
         "operators": "",
         "operators-health": "health/?workers=1",
         "operators-list": "accounts/user/",
-        "operators-row": "scans/scan/1/change/",
+        "operators-row": f"scans/scan/{scene.latest.pk}/change/",
         "operators-flag": "orgs/flag/add/",
-        "operators-impersonate": "impersonate/1/",
+        "operators-impersonate": f"impersonate/{scene.user.pk}/",
     }
     shown = [Shot(name=name, path=f"/operators/components/{query}", staff=True) for name, query in looks.items()]
     return [*shown, *(Shot(name=name, path=f"/operators/{path}", staff=True) for name, path in pages.items())]

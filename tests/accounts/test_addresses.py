@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.addresses import canonical
 from accounts.models import AccountEvent, User
 from tests.accounts.letters import Mailbox, everything_in, link_in
-from tests.cast import PASSWORD, reauthenticate
+from tests.cast import PASSWORD, prove
 from tests.screens import ClientOf
 
 
@@ -83,7 +83,7 @@ def change(client: Client, email: str) -> int:
 def test_a_new_address_counts_once_it_is_confirmed_and_the_old_one_is_told(
     client_of: ClientOf, owner: User, mailbox: Mailbox
 ) -> None:
-    client, old = reauthenticate(client_of(owner), owner), owner.email
+    client, old = prove(client_of(owner)), owner.email
     assert change(client, "Owner@New.example") == 302
     owner.refresh_from_db()
     assert owner.email == old
@@ -111,7 +111,7 @@ def test_the_address_is_not_changed_without_asking_who_it_is(client_of: ClientOf
 def test_somebody_elses_address_is_not_taken_over(
     client_of: ClientOf, owner: User, outsider: User, mailbox: Mailbox
 ) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     assert change(client, outsider.email.upper()) == 302
     (asked,) = mailbox()
     client.post(link_in(asked))
@@ -122,7 +122,7 @@ def test_somebody_elses_address_is_not_taken_over(
 def test_who_confirms_an_address_that_was_taken_meanwhile_is_told_so(
     client_of: ClientOf, owner: User, mailbox: Mailbox
 ) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     change(client, "shared@new.example")
     link = link_in(mailbox()[0])
     Client().post(reverse("account_signup"), {"email": "shared@new.example", "password1": PASSWORD})
@@ -133,7 +133,7 @@ def test_who_confirms_an_address_that_was_taken_meanwhile_is_told_so(
 
 @pytest.mark.parametrize("email", ["", "no address", "аnn@start.example", "owner@acme.example"])
 def test_an_unfit_new_address_is_refused(client_of: ClientOf, owner: User, email: str) -> None:
-    assert change(reauthenticate(client_of(owner), owner), email) == 422
+    assert change(prove(client_of(owner)), email) == 422
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from accounts import exporting
 from accounts.closing import ClosingRefused, Obstacle, account_closing, close_account, closing_obstacles
 from accounts.models import AccountEvent, Export, User
 from tests.accounts.letters import Mailbox
-from tests.cast import PASSWORD, reauthenticate
+from tests.cast import PASSWORD, prove
 from tests.screens import ClientOf
 
 
@@ -40,7 +40,7 @@ def test_an_account_is_closed_and_nothing_of_the_person_is_left(
     Authenticator.objects.create(user=loner, type="recovery_codes", data={})
     elsewhere = client_of(loner)
     elsewhere.get(reverse("account-profile"))
-    client = reauthenticate(client_of(loner), loner)
+    client = prove(client_of(loner))
     assert client.get(reverse("account-close")).status_code == 200
     assert close(client).url == reverse("account_login")
     assert mailbox()[0].to == ["loner@start.example"]
@@ -72,7 +72,7 @@ def test_a_closed_account_cannot_be_signed_in_to(client: Client, loner: User) ->
 def test_closing_is_asked_first_and_never_by_get(client_of: ClientOf, loner: User) -> None:
     client = client_of(loner)
     assert close(client).url.startswith(reverse("account_reauthenticate"))
-    reauthenticate(client, loner).get(reverse("account-close"))
+    prove(client).get(reverse("account-close"))
     loner.refresh_from_db()
     assert loner.closed_at is None
 
@@ -90,7 +90,7 @@ def obstacle() -> Iterator[None]:
 def test_what_must_be_settled_first_is_listed_and_stops_the_closing(
     client_of: ClientOf, loner: User, obstacle: None
 ) -> None:
-    client = reauthenticate(client_of(loner), loner)
+    client = prove(client_of(loner))
     page = client.get(reverse("account-close")).content.decode()
     assert "Acme &lt;b&gt;" in page
     assert "Acme &lt;b&gt;" in client.get(reverse("account-data")).content.decode()
@@ -117,7 +117,7 @@ def test_a_receiver_that_refuses_takes_the_whole_closing_back(loner: User) -> No
 def test_an_export_is_made_by_a_worker_and_holds_everything_but_secrets(
     client_of: ClientOf, loner: User, mailbox: Mailbox
 ) -> None:
-    client = reauthenticate(client_of(loner), loner)
+    client = prove(client_of(loner))
     Authenticator.objects.create(user=loner, type="recovery_codes", data={"seed": "very secret"})
     assert client.get(reverse("account-export")).status_code == 404
     assert client.post(reverse("account-export")).url == reverse("account-data")
@@ -142,7 +142,7 @@ def test_an_export_is_made_by_a_worker_and_holds_everything_but_secrets(
 
 def test_an_export_is_for_its_person_alone(client_of: ClientOf, loner: User, owner: User) -> None:
     exporting.build(exporting.ask_export(loner).pk)
-    assert reauthenticate(client_of(owner), owner).get(reverse("account-export")).status_code == 404
+    assert prove(client_of(owner)).get(reverse("account-export")).status_code == 404
 
 
 def test_upper_apps_add_what_they_hold(loner: User) -> None:

@@ -15,7 +15,7 @@ from accounts.access import reauthenticated
 from accounts.factors import FactorAdapter
 from accounts.models import AccountEvent, User
 from tests.accounts.letters import Mailbox
-from tests.cast import PASSWORD, reauthenticate
+from tests.cast import PASSWORD, prove
 from tests.screens import ClientOf
 
 
@@ -37,7 +37,7 @@ def sign_in(client: Client, user: User) -> Any:
 
 
 def test_an_app_is_added_and_then_asked_for(client_of: ClientOf, owner: User, mailbox: Mailbox) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     secret = add_app(client)
     codes = client.get(reverse("mfa_view_recovery_codes")).context["unused_codes"]
     assert len(codes) == 10
@@ -59,21 +59,21 @@ def test_an_app_is_added_and_then_asked_for(client_of: ClientOf, owner: User, ma
 
 
 def test_an_app_is_not_added_with_a_wrong_code(client_of: ClientOf, owner: User) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     client.get(reverse("mfa_activate_totp"))
     assert client.post(reverse("mfa_activate_totp"), {"code": "000000"}).status_code == 422
     assert not Authenticator.objects.exists()
 
 
 def test_the_picture_of_the_key_names_us(client_of: ClientOf, owner: User) -> None:
-    page = reauthenticate(client_of(owner), owner).get(reverse("mfa_activate_totp"))
+    page = prove(client_of(owner)).get(reverse("mfa_activate_totp"))
     parts = urlsplit(page.context["totp_url"])
     assert parse_qs(parts.query)["issuer"] == ["Prompter"]
     assert page.context["totp_svg_data_uri"].startswith("data:image/svg+xml")
 
 
 def test_an_app_is_removed_with_its_recovery_codes(client_of: ClientOf, owner: User) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     add_app(client)
     assert client.get(reverse("mfa_deactivate_totp")).status_code == 200
     assert client.post(reverse("mfa_deactivate_totp")).status_code == 302
@@ -82,7 +82,7 @@ def test_an_app_is_removed_with_its_recovery_codes(client_of: ClientOf, owner: U
 
 
 def test_new_recovery_codes_replace_the_old_ones(client_of: ClientOf, owner: User) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     add_app(client)
     old = client.get(reverse("mfa_view_recovery_codes")).context["unused_codes"]
     assert client.get(reverse("mfa_generate_recovery_codes")).status_code == 200
@@ -124,7 +124,7 @@ def test_the_password_confirms_who_it_is_and_leads_back(client_of: ClientOf, own
 
 
 def test_a_proof_grows_old(client_of: ClientOf, owner: User) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     session = client.session
     session["account_authentication_methods"] = [
         {"method": "password", "at": time.time() - 301, "reauthenticated": True}
@@ -192,7 +192,7 @@ def test_secrets_of_factors_are_sealed_and_keys_can_be_rotated(settings: Any) ->
 
 
 def test_a_passkey_belongs_to_the_site_and_not_to_what_a_request_calls_it(client_of: ClientOf, owner: User) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     page = client.get(reverse("mfa_add_webauthn"), HTTP_HOST="127.0.0.1")
     assert page.context["js_data"]["creation_options"]["publicKey"]["rp"]["id"] == "localhost"
 
@@ -207,7 +207,7 @@ def test_a_made_up_passkey_opens_nothing(client: Client, owner: User) -> None:
 
 
 def test_a_made_up_passkey_is_not_added(client_of: ClientOf, owner: User) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     for credential in ("", "{}", "[]", "7", '{"id": "x", "response": {}}'):
         client.get(reverse("mfa_add_webauthn"))
         answer = client.post(reverse("mfa_add_webauthn"), {"name": "Mine", "credential": credential})
@@ -218,7 +218,7 @@ def test_a_made_up_passkey_is_not_added(client_of: ClientOf, owner: User) -> Non
 def test_who_has_a_second_factor_can_still_change_the_address(
     client_of: ClientOf, owner: User, mailbox: Mailbox
 ) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     add_app(client)
     client.post(reverse("account_email"), {"email": "owner@new.example", "action_add": ""})
     assert mailbox()[-1].to == ["owner@new.example"]

@@ -16,7 +16,7 @@ from accounts.models import AccountEvent, User
 from config import environment
 from tests.accounts.identity_server import CLIENT, SECRET, IdentityServer, serve
 from tests.accounts.letters import Mailbox
-from tests.cast import reauthenticate
+from tests.cast import prove
 from tests.screens import ClientOf
 
 ANN = {"sub": "ann-7", "email": "ann@start.example", "email_verified": True, "name": "Ann \u202eExample"}
@@ -130,7 +130,7 @@ def test_an_account_is_not_taken_over_by_who_claims_its_address(
 def test_who_is_signed_in_connects_a_service_and_comes_through_it(
     client_of: ClientOf, identity: IdentityServer, owner: User, mailbox: Mailbox
 ) -> None:
-    client = reauthenticate(client_of(owner), owner)
+    client = prove(client_of(owner))
     assert go_through(client, process="connect").url == reverse("socialaccount_connections")
     assert mailbox()[0].subject == "A sign-in service was connected"
     assert AccountEvent.objects.filter(user=owner, name="service.connected").exists()
@@ -146,12 +146,12 @@ def test_a_service_is_disconnected_unless_it_is_the_only_way_in(
 ) -> None:
     go_through(client)
     loner = User.objects.get(email="ann@start.example")
-    reauthenticate(client, loner)
+    prove(client)
     account = SocialAccount.objects.get()
     assert client.post(reverse("socialaccount_connections"), {"account": account.pk}).status_code == 422
     loner.set_password("a password of their own")
     loner.save()
-    client = reauthenticate(client_of(loner), loner)
+    client = prove(client_of(loner))
     assert client.post(reverse("socialaccount_connections"), {"account": account.pk}).status_code == 302
     assert not SocialAccount.objects.exists()
     assert AccountEvent.objects.filter(user=loner, name="service.disconnected").exists()
