@@ -26,7 +26,7 @@ from accounts.records import MEANINGS, record
 from accounts.sessions import end_other_places, end_place
 
 if TYPE_CHECKING:
-    UserBase = DjangoUserAdmin[User]
+    UserBase = DjangoUserAdmin[Any]
 else:
     UserBase = DjangoUserAdmin
 
@@ -126,7 +126,7 @@ class LetterAdmin(RecordAdmin):
     search_fields = ("to", "template")
     exclude = ("text", "html", "subject", "headers")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Letter | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("accounts.delete_letter")
 
 
@@ -146,7 +146,7 @@ class ExportAdmin(RecordAdmin):
 class OfUserAdmin(LookedAtAdmin):
     """Something that a user signs in with: looked at, and removed where that is lost or stolen."""
 
-    list_select_related: Any = ("user",)
+    list_select_related = ("user",)
     removal = "operator.changed"
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

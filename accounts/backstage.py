@@ -12,7 +12,7 @@ from django.core.paginator import Paginator
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -24,7 +24,7 @@ else:
 COUNTED = 10_000  # a list says no more than this; nobody pages further
 ACTED_ON = 500  # rows of one act
 
-Act = Callable[[Any, HttpRequest, QuerySet[Any]], None]
+Act = Callable[[Any, HttpRequest, QuerySet[Any]], Any]
 
 
 class CheapCount(Paginator):
@@ -32,7 +32,8 @@ class CheapCount(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return int(self.object_list.order_by()[:COUNTED].count())
+        rows: Any = self.object_list
+        return int(rows.order_by()[:COUNTED].count())
 
 
 class OperatorAdmin(ModelAdmin):
@@ -105,7 +106,9 @@ def _question(page: Any, request: HttpRequest, rows: list[Any], *, act: str, que
     return TemplateResponse(request, "admin/confirm_act.html", context)
 
 
-def chosen(title: str, field: str, values: Callable[[], Iterable[tuple[str, Any]]]) -> type[admin.SimpleListFilter]:
+def chosen(
+    title: str | Promise, field: str, values: Callable[[], Iterable[tuple[str, Any]]]
+) -> type[admin.SimpleListFilter]:
     """A filter whose choices are known to the code: a table of millions is not read to find them out."""
 
     class Chosen(admin.SimpleListFilter):
@@ -117,7 +120,7 @@ def chosen(title: str, field: str, values: Callable[[], Iterable[tuple[str, Any]
         def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
             return queryset.filter(**{field: self.value()}) if self.value() else queryset
 
-    Chosen.title = title
+    Chosen.title = title  # type: ignore[assignment]  # translated when it is shown
     return Chosen
 
 

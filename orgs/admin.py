@@ -189,7 +189,7 @@ class MembershipAdmin(TenantAdmin):
 @admin.register(Event)
 class EventAdmin(HistoryAdmin):
     list_display = ("created_at", "org", "name", "target_label", "actor", "impersonator", "address")
-    list_filter = (chosen(_("name"), "name", lambda: [(name, name) for name in sorted(declared())]),)
+    list_filter = (chosen(gettext_lazy("name"), "name", lambda: [(name, name) for name in sorted(declared())]),)
     list_select_related = ("org", "actor", "impersonator")
     search_fields = ("target_label", "=org__slug", "=actor__email", "=impersonator__email")
 

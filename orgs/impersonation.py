@@ -60,7 +60,7 @@ def is_impersonated(request: HttpRequest) -> bool:
 def begin(request: HttpRequest, user: User, *, reason: str) -> None:
     """The session becomes the user's until `end`, at most for half an hour. The user and every organization of theirs
     are told who acts as them, and why. The caller has asked `may_impersonate`."""
-    operator = User.objects.get(pk=request.user.pk)
+    operator = User.objects.get(pk=int(request.session[SESSION_KEY]))
     proofs = {name: request.session[name] for name in _PROOFS if name in request.session}
     until = time.time() + LASTS
     with transaction.atomic():

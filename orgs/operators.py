@@ -56,7 +56,7 @@ class OperatorsSite(AdminSite):
         """On the site's own page, which asks for the present one, refuses leaked ones and keeps a record."""
         return HttpResponseRedirect(reverse("account_change_password"))
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
         @wraps(view)

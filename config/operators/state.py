@@ -196,7 +196,7 @@ def _redis() -> Redis:
     )
 
 
-def _worker(name: str, stats: dict[str, Any]) -> Worker:
+def _worker(name: str, stats: Any) -> Worker:
     return Worker(
         name=name,
         processes=len(stats.get("pool", {}).get("processes", [])) or 1,

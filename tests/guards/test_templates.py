@@ -47,6 +47,8 @@ def test_every_icon_is_vendored() -> None:
 
 def test_every_linked_page_exists() -> None:
     known = {name for name in get_resolver().reverse_dict if isinstance(name, str)}
+    _prefix, admin = get_resolver().namespace_dict["admin"]
+    known |= {f"admin:{name}" for name in admin.reverse_dict if isinstance(name, str)}
     used = {name for path in TEMPLATES for name in names(r"{% url ['\"]([^'\"]+)['\"]", path.read_text())}
     assert used
     assert used - known == set()
