@@ -82,14 +82,15 @@ def _screens(browser: Browser, scene: "Scenery", site: str, *, theme: str) -> No
 
 
 def _take(page: Page, screen: Screen) -> bytes:
-    """What of the chosen part fits into the window."""
+    """The window, or of the chosen part what fits into it."""
     if screen.part is None:
         return page.screenshot(animations="disabled")
-    box = screen.part(page).bounding_box()
-    assert box is not None
-    height = min(box["height"], screen.height - box["y"])
-    area = {"x": box["x"], "y": box["y"], "width": box["width"], "height": height}
-    return page.screenshot(animations="disabled", clip=area)  # type: ignore[arg-type]
+    part = screen.part(page)
+    whole = Image.open(io.BytesIO(part.screenshot(animations="disabled")))
+    lowest = min(whole.height, round(screen.height * screen.sharpness))
+    output = io.BytesIO()
+    whole.crop((0, 0, whole.width, lowest)).save(output, "PNG")
+    return output.getvalue()
 
 
 def _all(scene: "Scenery") -> list[Screen]:
@@ -99,13 +100,18 @@ def _all(scene: "Scenery") -> list[Screen]:
     answer = answer_of(scene.latest, status="succeeded", mentions__brand__is_own=True)
     return [
         Screen(name="overview", path=project),
-        Screen(name="intervals", path=project, part=lambda page: page.locator(".panel:has(.cbar, .ibar)").first, sharpness=2),
+        Screen(
+            name="intervals",
+            path=project,
+            part=lambda page: page.locator(".panel:has(.cbar, .ibar)").first,
+            sharpness=2,
+        ),
         Screen(
             name="answer",
             path=f"{project}answers/{answer.pk}/",
             part=lambda page: page.locator("#content"),
             width=1240,
-            height=760,
+            height=700,
             sharpness=1.5,
         ),
         Screen(name="prompts", path=f"{project}prompts/"),

@@ -14,7 +14,7 @@ from tests.guards.tree import Address, addresses, tenant_addresses
 # Addresses without an organization, by the start of their route.
 PUBLIC = ("", "healthz", "readyz", "operators/", "accounts/", "organizations/", "invitations/", "unsubscribe/")
 PUBLIC += ("features/", "pricing/", "privacy/", "terms/", "docs/", "robots.txt", "sitemap.xml", "llms.txt")
-PUBLIC += ("manifest.webmanifest", "favicon.ico", "apple-touch-icon.png")
+PUBLIC += ("manifest.webmanifest", "favicon.ico", "apple-touch-icon.png", "i18n/")
 
 
 def is_guarded(address: Address) -> bool:
