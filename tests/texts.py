@@ -6,6 +6,7 @@ import ast
 import io
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -57,8 +58,8 @@ class Text:
         return (self.singular, self.plural) if self.plural else self.singular
 
 
-def texts_of_python(source: str, file: str = "") -> Iterator[Text]:
-    """Raises `UnfitText` where something other than plain text is marked for translation."""
+def texts_of_python(source: str, file: str = "", *, strict: bool = True) -> Iterator[Text]:
+    """Raises `UnfitText` where something other than plain text is marked for translation, or skips it."""
     tree = ast.parse(source)
     names = {
         alias.asname or alias.name: alias.name
@@ -69,7 +70,8 @@ def texts_of_python(source: str, file: str = "") -> Iterator[Text]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-            yield _text_of(node, names[node.func.id], file)
+            with nullcontext() if strict else suppress(UnfitText):
+                yield _text_of(node, names[node.func.id], file)
 
 
 def texts_of_template(source: str, file: str = "") -> Iterator[Text]:

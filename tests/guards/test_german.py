@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -134,3 +136,28 @@ def test_guard_finds_english(planted: str) -> None:
 
 def test_guard_leaves_german_alone() -> None:
     assert leftovers("<p>Abmelden</p><p>Prompts</p><code>is the</code><p>Which one was it?</p>") == []
+
+
+FAMILIAR = re.compile(r"\b(?:du|dein\w*|dich|dir)\b", re.IGNORECASE)
+
+
+def spoken_by(package: str) -> Iterator[str]:
+    """The German of what another package says in its code; our own templates stand in place of its templates."""
+    spec = find_spec(package)
+    assert spec
+    assert spec.origin
+    for path in sorted(Path(spec.origin).parent.rglob("*.py")):
+        for text in texts.texts_of_python(path.read_text(), strict=False):
+            with translation.override("de"):
+                yield (
+                    translation.pgettext(text.context, text.singular)
+                    if text.context
+                    else translation.gettext(text.singular)
+                )
+
+
+@pytest.mark.parametrize("package", ["allauth", "hijack"])
+def test_other_packages_say_sie_as_we_do(package: str) -> None:
+    said = list(spoken_by(package))
+    assert said
+    assert [text for text in said if FAMILIAR.search(text)] == []
