@@ -3,6 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from orgs.api import InvitationViewSet, MemberViewSet
 from prompts.api import BrandViewSet, ProjectViewSet, PromptViewSet
 from scans.api import AnswerViewSet, ScanViewSet
 
@@ -12,5 +13,7 @@ router.register("brands", BrandViewSet, basename="api-brand")
 router.register("prompts", PromptViewSet, basename="api-prompt")
 router.register("scans", ScanViewSet, basename="api-scan")
 router.register("answers", AnswerViewSet, basename="api-answer")
+router.register("members", MemberViewSet, basename="api-member")
+router.register("invitations", InvitationViewSet, basename="api-invitation")
 
 urlpatterns = [path("o/<slug:org_slug>/", include(router.urls))]

@@ -300,7 +300,12 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Prompter",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {"ScanStatus": "scans.models.Scan.Status", "AnswerStatus": "scans.models.Answer.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "ScanStatus": "scans.models.Scan.Status",
+        "AnswerStatus": "scans.models.Answer.Status",
+        "Role": "orgs.roles.Role",
+        "GivenRole": "orgs.api.GIVEN",
+    },
 }
 
 # Providers. Keys are for every organization that has none of its own; unset means that a provider is not offered.

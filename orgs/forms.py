@@ -6,11 +6,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from orgs.invitations import MOST_AT_ONCE
+from orgs.invitations import MAX_EMAIL, MOST_AT_ONCE, is_address
 from orgs.logos import UnfitImage, drawn_again
 from orgs.models import Membership, Organization
 from orgs.naming import UnfitName, clean_title
@@ -22,7 +21,6 @@ else:
     _ModelChoiceField = forms.ModelChoiceField
 
 _BETWEEN = re.compile(r"[\s,;]+")
-_MAX_EMAIL = 254
 
 
 class OrganizationForm(forms.Form):
@@ -111,7 +109,7 @@ class InviteForm(forms.Form):
     emails = forms.CharField(
         label=gettext_lazy("E-mail addresses"),
         help_text=gettext_lazy("One or several, apart by commas, spaces or lines."),
-        max_length=MOST_AT_ONCE * (_MAX_EMAIL + 2),
+        max_length=MOST_AT_ONCE * (MAX_EMAIL + 2),
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
     )
     role = forms.ChoiceField(label=gettext_lazy("Role"), initial=Role.MEMBER)
@@ -131,15 +129,6 @@ class InviteForm(forms.Form):
                 "Invite at most %(most)s person at once.", "Invite at most %(most)s people at once.", MOST_AT_ONCE
             )
             raise forms.ValidationError(most % {"most": MOST_AT_ONCE})
-        if wrong := [email for email in emails if not _is_address(email)]:
+        if wrong := [email for email in emails if not is_address(email)]:
             raise forms.ValidationError(_("Not an e-mail address: %(emails)s") % {"emails": ", ".join(wrong)[:300]})
         return list(dict.fromkeys(email.lower() for email in emails))
-
-
-def _is_address(email: str) -> bool:
-    """Letters of other scripts look like those of the address that is meant, so there are none."""
-    try:
-        validate_email(email)
-    except forms.ValidationError:
-        return False
-    return email.isascii() and len(email) <= _MAX_EMAIL

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.signing import BadSignature, Signer
+from django.core.validators import validate_email
 from django.db import models, transaction
 from django.http import Http404
 from django.urls import reverse
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 LIFETIME = timedelta(days=7)
 DAY = timedelta(days=1)
 MOST_AT_ONCE = 20
+MAX_EMAIL = 254
 _SENT = ("invitation.sent", "invitation.resent")
 _signer = Signer(sep=".", salt="orgs.invitations")
 
@@ -66,6 +68,15 @@ class Offer:
 
     org: Organization
     invitation: Invitation
+
+
+def is_address(email: str) -> bool:
+    """Letters of other scripts look like those of the address that is meant, so there are none."""
+    try:
+        validate_email(email)
+    except ValidationError:
+        return False
+    return email.isascii() and len(email) <= MAX_EMAIL
 
 
 def same_address(one: str, other: str) -> bool:

@@ -181,4 +181,14 @@ row("notification-read", at={"pk": "notification"},      post="302 404 404 302 4
 row("notification-stream",                                get="401 404 404 200 200 200 200")
 row("notification-preferences",                           get="302 404 404 200 200 200 200",
                                                          post="302 404 404 302 302 302 302")
+row("api-member-list",                                    get="401 404 404 200 200 200 200")
+row("api-member-detail", at=COLLEAGUE, send={"role": "admin"},
+                                                          get="401 404 404 200 200 200 200",
+                                                        patch="401 404 404 403 403 200 200",
+                                                       delete="401 404 404 403 403 204 204")
+row("api-invitation-list", send={"email": "new@example.com", "role": "member"},
+                                                          get="401 404 404 403 403 200 200",
+                                                         post="401 404 404 403 403 201 201")
+row("api-invitation-detail", at=INVITATION,               get="401 404 404 403 403 200 200",
+                                                       delete="401 404 404 403 403 204 204")
 # fmt: on
