@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import User
+from accounts.preferences import as_read_by
 from billing import meter
 from orgs.outbound import CannotFetch
 from orgs.scoping import all_orgs_scope, org_scope
@@ -42,13 +44,18 @@ class Held:
     lane: Lane | None
     company: briefs.Company
     known: suggested.Known
+    reader: User | None
 
 
 def work(org_id: int, pk: int) -> None:
     """In a worker, outside any scope. A suggestion that somebody else has taken is left alone."""
     held = _claim(org_id, pk)
-    if held is None:
-        return
+    if held is not None:
+        with as_read_by(held.reader):
+            _do(held)
+
+
+def _do(held: Held) -> None:
     failure = _("Something went wrong. Ask again, or go on by hand.")
     result: list[dict[str, Any]] | None = None
     try:
@@ -106,7 +113,7 @@ def _claim(org_id: int, pk: int) -> Held | None:
         until = timezone.now() + LEASE
         if not queued.update(status=Status.RUNNING, lease_token=token, lease_until=until):
             return None
-        row = rows.select_related("project").get()
+        row = rows.select_related("project", "asked_by").get()
         lane = _lane(row)
         if lane is not None:
             rows.update(simulated=lane.simulated)
@@ -133,6 +140,7 @@ def _held(row: Suggestion, token: UUID, lane: Lane | None) -> Held:
         kind=row.kind,
         token=token,
         lane=lane,
+        reader=row.asked_by,
         company=_company(project, brands, tracked=_tracked(row, brands, [text for text, _key in asked])),
         known=suggested.Known(
             own=tuple(name for brand in brands if brand.is_own for name in (brand.name, *brand.aliases)),

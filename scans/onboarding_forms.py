@@ -194,7 +194,12 @@ class CompetitorRow(Row):
 
 class PromptRowForm(Row):
     first = "text"
-    text = TextField(cleaner=clean_text, max_length=5_000, widget=_line(_lazy("Prompt")))
+    text = TextField(
+        cleaner=clean_text,
+        max_length=5_000,
+        # As high as its text; templates/onboarding/_prompt_row.html names the class where the style sheet finds it.
+        widget=forms.Textarea(attrs={"rows": 1, "class": "field-sizing-content", "placeholder": _lazy("Prompt")}),
+    )
     tags = TextField(
         cleaner=clean_tags, required=False, max_length=1_000, widget=_line(_lazy("Tags, separated by commas"))
     )
