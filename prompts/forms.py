@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django import forms
-from django.utils.functional import lazy
+from django.utils.functional import Promise, lazy
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -29,6 +29,8 @@ from prompts.prompt_text import (
 
 T = TypeVar("T")
 _number = lazy(formats.number, str)
+_LETTERS = _lazy("Two letters, as in DE.")
+_TAG = _lazy("As in de or pt-BR.")
 
 MAX_UPLOAD = 5 * 1024 * 1024
 MAX_PASTE = 2_000_000
@@ -53,11 +55,11 @@ class TextField(forms.CharField):
         return _checked(self.cleaner, super().clean(value) or "")
 
 
-def _country(help_text: str = _lazy("Two letters, as in DE.")) -> forms.Field:
+def _country(help_text: str | Promise = _LETTERS) -> forms.Field:
     return TextField(cleaner=clean_country, required=False, max_length=20, label=_lazy("Country"), help_text=help_text)
 
 
-def _language(help_text: str = _lazy("As in de or pt-BR.")) -> forms.Field:
+def _language(help_text: str | Promise = _TAG) -> forms.Field:
     return TextField(
         cleaner=clean_language, required=False, max_length=40, label=_lazy("Language"), help_text=help_text
     )
