@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -14,11 +14,6 @@ from orgs.logos import UnfitImage, drawn_again
 from orgs.models import Membership, Organization
 from orgs.naming import UnfitName, clean_title
 from orgs.roles import INVITED, Role, may_give
-
-if TYPE_CHECKING:
-    _ModelChoiceField = forms.ModelChoiceField[Membership]
-else:
-    _ModelChoiceField = forms.ModelChoiceField
 
 _BETWEEN = re.compile(r"[\s,;]+")
 
@@ -89,20 +84,26 @@ class RoleForm(forms.Form):
         field.choices = _roles(actor, Role)
 
 
-class _MemberField(_ModelChoiceField):
-    def label_from_instance(self, obj: Any) -> str:
-        return f"{obj.user.display_name} ({obj.user.email})"
-
-
 class TransferForm(forms.Form):
-    member = _MemberField(queryset=None, label=gettext_lazy("New owner"))
+    """`email` is cleaned to another member. It is typed, for a list would be as long as the organization."""
+
+    email = forms.EmailField(
+        max_length=MAX_EMAIL,
+        label=gettext_lazy("E-mail address of the new owner"),
+        help_text=gettext_lazy("Somebody who is a member already."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
 
     def __init__(self, *args: Any, actor: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        others = Membership.objects.for_org(actor.org_id).filter(user__is_active=True).exclude(pk=actor.pk)
-        field = self.fields["member"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = others.select_related("user").order_by("user__name", "user__email")
+        self.actor = actor
+
+    def clean_email(self) -> Membership:
+        others = Membership.objects.for_org(self.actor.org_id).exclude(pk=self.actor.pk)
+        found = others.filter(user__email__iexact=self.cleaned_data["email"], user__is_active=True).first()
+        if found is None:
+            raise forms.ValidationError(_("No other member has this address."))
+        return found
 
 
 class InviteForm(forms.Form):

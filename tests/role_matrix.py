@@ -132,7 +132,7 @@ row("member-role", at=COLLEAGUE, send={"role": "admin"},  get="302 404 404 403 4
                                                          post="302 404 404 403 403 302 302")
 row("member-remove", at=COLLEAGUE,                        get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
-row("org-transfer", send={"member": "colleague"},         get="302 404 404 403 403 403 200",
+row("org-transfer", send={"email": "colleague@example.com"}, get="302 404 404 403 403 403 200",
                                                          post="302 404 404 403 403 403 302")
 # The last owner is told at once that they cannot go: 302
 row("org-leave",                                          get="302 404 404 200 200 200 302",

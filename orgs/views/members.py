@@ -143,9 +143,8 @@ def org_leave(request: OrgRequest) -> HttpResponse:
 def org_transfer(request: OrgRequest) -> HttpResponse:
     form = TransferForm(request.POST if request.method == "POST" else None, actor=request.membership)
     if form.is_valid():
-        owner = transfer_ownership(request.org, form.cleaned_data["member"].pk, actor=request.user)
+        owner = transfer_ownership(request.org, form.cleaned_data["email"].pk, actor=request.user)
         told = {"name": owner.user.display_name}
         messages.success(request, _("%(name)s owns the organization now. You are an admin.") % told)
         return redirect("members", request.org.slug)
-    others = Membership.objects.for_org(request.org).exclude(pk=request.membership.pk).exists()
-    return show_form(request, "orgs/transfer.html", {"form": form, "others": others, "nav": "members"})
+    return show_form(request, "orgs/transfer.html", {"form": form, "nav": "members"})
