@@ -126,14 +126,23 @@ def _language(value: str | None) -> str:
 
 
 def _icons(tree: LexborHTMLParser, url: str) -> Iterator[str]:
-    """Apple's first: they are large and square. Last the address where icons are when nobody says."""
+    """Where to look for an icon; last the address where icons are when nobody says."""
     base = tree.css_first("base[href]")
-    with suppress(ValueError):
-        root = urljoin(url, (base.attributes.get("href") if base else "") or "")
-        for selector in ('link[rel="apple-touch-icon" i]', 'link[rel~="icon" i]'):
-            for node in tree.css(selector)[:_ICONS]:
-                href = (node.attributes.get("href") or "").strip()
-                if href and ".svg" not in href.lower() and not href.startswith("data:"):
-                    yield urljoin(root, href)
-    with suppress(ValueError):
-        yield urljoin(url, "/favicon.ico")
+    root = _joined(url, (base.attributes.get("href") if base else "") or "")
+    yield from filter(None, (_joined(root, href) for href in _icon_links(tree)))
+    yield from filter(None, [_joined(url, "/favicon.ico")])
+
+
+def _icon_links(tree: LexborHTMLParser) -> Iterator[str]:
+    """Apple's first: they are large and square."""
+    for selector in ('link[rel="apple-touch-icon" i]', 'link[rel~="icon" i]'):
+        hrefs = [(node.attributes.get("href") or "").strip() for node in tree.css(selector)[:_ICONS]]
+        yield from (href for href in hrefs if href and ".svg" not in href.lower() and not href.startswith("data:"))
+
+
+def _joined(base: str, href: str) -> str:
+    """Empty where the two make no address."""
+    try:
+        return urljoin(base, href)
+    except ValueError:
+        return ""
