@@ -18,6 +18,7 @@ ALL_ORGS_ALLOWED = {
     "orgs/access.py": "looks a membership up before the scope exists",
     "orgs/notify.py": "finds events that nobody was told of yet",
     "prompts/shell.py": "lists the user's own memberships",
+    "prompts/finding.py": "finds the user's own memberships",
     "prompts/suggesting.py": "sweeps suggestions of every organization",
     "scans/schedule.py": "finds the slots that are due in every organization",
     "scans/claims.py": "claims due answers of every organization",
