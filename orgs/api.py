@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import Throttled
@@ -48,7 +49,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
     def validate_email(self, email: str) -> str:
         if not is_address(email):
-            raise serializers.ValidationError("This is no e-mail address that can be invited.")
+            raise serializers.ValidationError(_("This is no e-mail address that can be invited."))
         return email.lower()
 
 
