@@ -3,8 +3,12 @@
 Django's ASGI handler costs an ordinary page three quarters of its throughput; a thread per open stream costs more.
 """
 
+import asyncio
 import os
+import signal
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from types import FrameType
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -16,6 +20,7 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
 from config.threads import ThreadedPages
+from orgs.hub import Hub
 
 STREAM_PREFIX = "/stream/"
 # What a stream needs and no more: each middleware here runs for every one of thousands of open streams.
@@ -65,9 +70,27 @@ class Dispatcher:
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.startup":
+            _end_streams_on_exit()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+def _end_streams_on_exit() -> None:
+    """A server that is told to stop waits for the answers under way, and a stream would be under way for ever."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals are the main thread's; a server elsewhere is stopped otherwise
+    loop, hub = asyncio.get_running_loop(), Hub.here()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        former = signal.getsignal(number)
+
+        def stop(got: int, frame: FrameType | None, former: Any = former) -> None:
+            loop.call_soon_threadsafe(hub.end_all)
+            if callable(former):
+                former(got, frame)
+
+        signal.signal(number, stop)
 
 
 def _as_wsgi_expects(scope: Message) -> Message:

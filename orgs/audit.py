@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BATCH = 500
 MOST_ACTORS = 300
 NOBODY = "nobody"
+_UNSAID = ("project", "project_name", "project_slug", "user")  # the sentence and its link say it
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 COLUMNS = (
     "id",
@@ -115,7 +116,7 @@ def lines_of(events: Iterable[Event], *, org_slug: str) -> list[Line]:
             link=link_of(event, org_slug),
             before=_listed(event.before),
             after=_listed(event.after),
-            facts=[(name, _shown(name, value)) for name, value in (event.data or {}).items()],
+            facts=[(name, _shown(name, value)) for name, value in (event.data or {}).items() if name not in _UNSAID],
         )
         for event in events
     ]

@@ -20,7 +20,9 @@ class AuditFilterForm(forms.Form):
         required=False,
         max_length=200,
         label=_lazy("Search what it was done to"),
-        widget=forms.TextInput(attrs={"type": "search"}),
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": _lazy("Search what it was done to"), "data-search": True}
+        ),
     )
     kind = forms.ChoiceField(required=False, label=_lazy("Kind of event"))
     actor = forms.ChoiceField(required=False, label=_lazy("Done by"))

@@ -71,6 +71,10 @@ class Hub:
                 self._task.cancel()
                 self._task = None
 
+    def end_all(self) -> None:
+        for inbox in list(self._inboxes):
+            inbox.ended.set()
+
     async def subscribed(self, *, patience: float) -> bool:
         """Whether messages arrive, after waiting for that a while: what is read before may be out of date unnoticed."""
         try:

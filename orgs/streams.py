@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT = 15.0  # seconds
 RECHECK = 60.0
+LIFE = 15 * 60.0  # then the browser opens another, perhaps at a process that is less busy
 _PATIENCE = 5.0
 
 Source = Callable[["OrgStream"], AsyncIterator["Sent"]]
@@ -157,7 +158,7 @@ async def _paced(
     stream: OrgStream, events: AsyncIterator[Sent], *, permission: Permission, place: str
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
-    checked = loop.time()
+    opened = checked = loop.time()
     ended = asyncio.create_task(stream.inbox.ended.wait())
     following: asyncio.Task[Sent] = asyncio.ensure_future(_next(events))
     try:
@@ -165,7 +166,7 @@ async def _paced(
             done, _waiting = await asyncio.wait(
                 {ended, following}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
             )
-            if ended in done:
+            if ended in done or loop.time() - opened >= LIFE:
                 return
             if loop.time() - checked >= RECHECK:
                 checked = loop.time()
