@@ -12,7 +12,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from orgs.models import Membership
+from orgs.models import Membership, open_organization
 from orgs.roles import Permission
 from prompts.models import Brand, Project, Prompt
 
@@ -145,7 +145,8 @@ def brands(membership: Membership, wanted: str, *, project: Project | None) -> l
 
 
 def organizations(membership: Membership, wanted: str) -> list[Found]:
-    rows = Membership.all_orgs.filter(user=membership.user_id, org__disabled_at=None, org__name__icontains=wanted)
+    own = Membership.all_orgs.filter(open_organization("org__"), user=membership.user_id)
+    rows = own.filter(org__name__icontains=wanted)
     rows = rows.exclude(pk=membership.pk).select_related("org").order_by("org__name")
     return [
         Found(label=row.org.name, url=reverse("org-home", args=[row.org.slug]), image="building-2")
