@@ -26,6 +26,12 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
         self.account_already_exists = whose(value) is not None
         return value
 
+    def try_save(self, request: HttpRequest) -> Any:
+        """A known address costs the same time: hashing a password is what a sign-up spends most of it on."""
+        if self.account_already_exists:
+            User().set_password(self.cleaned_data["password1"])
+        return super().try_save(request)
+
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
     def clean_email(self) -> str:

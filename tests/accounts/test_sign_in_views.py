@@ -1,9 +1,10 @@
 """Signing up, confirming the address, in and out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
 from django.urls import reverse
 
@@ -89,6 +90,28 @@ def test_known_and_unknown_addresses_cost_the_same_work(
     with django_assert_max_num_queries(12) as unknown:
         Client().post(reverse("account_reset_password"), {"email": "nobody@start.example"})
     assert abs(len(known) - len(unknown)) <= 2
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Hashing is what takes time where the real one is used."""
+
+    algorithm = "counting"
+    hashed: ClassVar[list[str]] = []
+
+    def encode(self, password: str, salt: str) -> str:
+        self.hashed.append(password)
+        return super().encode(password, salt)
+
+
+def test_a_known_address_takes_as_long_as_an_unknown_one(client: Client, owner: User, settings: Any) -> None:
+    hasher = f"{CountingHasher.__module__}.{CountingHasher.__qualname__}"
+    settings.PASSWORD_HASHERS = [hasher, *settings.PASSWORD_HASHERS]
+    counts = []
+    for email in (owner.email, "nobody@start.example"):
+        CountingHasher.hashed.clear()
+        sign_up(Client(), email)
+        counts.append(len(CountingHasher.hashed))
+    assert counts[0] == counts[1] > 0
 
 
 def test_a_password_opens_the_door_and_signing_out_closes_it(client: Client, owner: User) -> None:
