@@ -33,13 +33,15 @@ QUALITY = 84
 
 @dataclass(frozen=True, kw_only=True)
 class Screen:
-    """A page of the demo project; `part` chooses a piece of it. Pieces are taken sharper: they are shown larger."""
+    """A page of the demo project; `part` chooses a piece of it, of which the upper `cut` pixels are shown. Pieces are
+    taken sharper: they are shown larger."""
 
     name: str
     path: str
     part: Callable[[Page], Locator] | None = None
     width: int = 1440
     height: int = 900
+    cut: int = 900
     sharpness: float = 1
 
 
@@ -82,12 +84,12 @@ def _screens(browser: Browser, scene: "Scenery", site: str, *, theme: str) -> No
 
 
 def _take(page: Page, screen: Screen) -> bytes:
-    """The window, or of the chosen part what fits into it."""
+    """The window, or the upper end of the chosen part."""
     if screen.part is None:
         return page.screenshot(animations="disabled")
     part = screen.part(page)
     whole = Image.open(io.BytesIO(part.screenshot(animations="disabled")))
-    lowest = min(whole.height, round(screen.height * screen.sharpness))
+    lowest = min(whole.height, round(screen.cut * screen.sharpness))
     output = io.BytesIO()
     whole.crop((0, 0, whole.width, lowest)).save(output, "PNG")
     return output.getvalue()
@@ -111,7 +113,8 @@ def _all(scene: "Scenery") -> list[Screen]:
             path=f"{project}answers/{answer.pk}/",
             part=lambda page: page.locator("#content"),
             width=1240,
-            height=700,
+            height=1800,  # the bar at the top of the window stands still over what is scrolled
+            cut=680,
             sharpness=1.5,
         ),
         Screen(name="prompts", path=f"{project}prompts/"),
