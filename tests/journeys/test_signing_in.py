@@ -10,7 +10,7 @@ from tests.journeys.stack import Worker
 
 
 def test_a_stranger_is_asked_to_sign_in_and_told_when_the_password_is_wrong(page: Page) -> None:
-    page.goto("/")
+    page.goto("/accounts/profile/")
     expect(page).to_have_url(re.compile("/accounts/login/"))
     page.get_by_label("Email").fill("nobody@acme.example")
     page.get_by_label("Password").fill("not the password")
