@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -84,22 +85,22 @@ class Hub:
         return True
 
     async def _listen(self) -> None:
-        attempt = 0
-        while True:
+        for attempt in count():
             try:
-                async with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as pubsub:
-                    self.redis = redis
-                    await pubsub.subscribe(channel())
-                    async for message in pubsub.listen():
-                        attempt = 0
-                        self._hear(message)
+                await self._subscribe()
             except (RedisError, OSError) as error:
                 logger.warning("open streams hear nothing, Redis cannot be reached: %s", type(error).__name__)
             finally:
                 self.redis = None
                 self._subscribed.clear()
             await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
-            attempt += 1
+
+    async def _subscribe(self) -> None:
+        async with Redis.from_url(settings.REDIS_URL) as redis, redis.pubsub() as pubsub:
+            self.redis = redis
+            await pubsub.subscribe(channel())
+            async for message in pubsub.listen():
+                self._hear(message)
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":

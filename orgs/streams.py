@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
 from importlib import import_module
@@ -140,56 +140,58 @@ def release_connection() -> None:
 
 async def _frames(stream: OrgStream, source: Source, *, permission: Permission, place: str) -> AsyncIterator[bytes]:
     """What goes over the wire: the source's events, a comment where it is silent, until the stream must end."""
-    with Hub.here().listening(stream.inbox):
-        try:
+    async with _open(stream, place), aclosing(cast(Any, _paced(stream, source, permission, place))) as frames:
+        async for frame in frames:
+            yield frame
+
+
+@asynccontextmanager
+async def _open(stream: OrgStream, place: str) -> AsyncIterator[None]:
+    try:
+        with Hub.here().listening(stream.inbox):
             # What is told from now on is heard, so that nothing is missed between the first look and the next.
             await Hub.here().subscribed(patience=_PATIENCE)
-            if not await _still_admitted(stream, permission):
-                return
-            yield b"retry: 5000\n\n"
-            async with aclosing(cast(Any, source(stream))) as events:
-                async for frame in _paced(stream, events, permission=permission, place=place):
-                    yield frame
-        finally:
-            await places.leave(stream.membership.user_id, place)
+            yield
+    finally:
+        await places.leave(stream.membership.user_id, place)
 
 
-async def _paced(
-    stream: OrgStream, events: AsyncIterator[Sent], *, permission: Permission, place: str
-) -> AsyncIterator[bytes]:
+async def _paced(stream: OrgStream, source: Source, permission: Permission, place: str) -> AsyncIterator[bytes]:
+    if not await _still_admitted(stream, permission):
+        return
+    yield b"retry: 5000\n\n"
     loop = asyncio.get_running_loop()
     opened = checked = loop.time()
     ended = asyncio.create_task(stream.inbox.ended.wait())
-    following: asyncio.Task[Sent] = asyncio.ensure_future(_next(events))
+    events = source(stream)
+    following = asyncio.ensure_future(_next(events))
     try:
-        while True:
-            done, _waiting = await asyncio.wait(
-                {ended, following}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
-            )
-            if ended in done or loop.time() - opened >= LIFE:
+        while not ended.done() and loop.time() - opened < LIFE:
+            await asyncio.wait({ended, following}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
                 return
-            if loop.time() - checked >= RECHECK:
-                checked = loop.time()
-                if not await _still_admitted(stream, permission):
-                    return
-            if following not in done:
+            due = loop.time() - checked >= RECHECK
+            if due and not await _still_admitted(stream, permission):
+                return
+            checked = loop.time() if due else checked
+            if not following.done():
                 await places.keep(Hub.here().redis, stream.membership.user_id, place)
                 yield b": still here\n\n"
                 continue
-            try:
-                sent = following.result()
-            except StopAsyncIteration:
+            sent = following.result()
+            if sent is None:
                 return
             yield sent.encode()
             following = asyncio.ensure_future(_next(events))
     finally:
-        for task in (ended, following):
-            task.cancel()
+        ended.cancel()
+        following.cancel()
         await asyncio.gather(ended, following, return_exceptions=True)
+        await cast(Any, events).aclose()
 
 
-async def _next(events: AsyncIterator[Sent]) -> Sent:
-    return await anext(events)
+async def _next(events: AsyncIterator[Sent]) -> Sent | None:
+    return await anext(events, None)
 
 
 async def _still_admitted(stream: OrgStream, permission: Permission) -> bool:
