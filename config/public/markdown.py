@@ -195,12 +195,11 @@ def _links(tokens: Sequence[Token], headings: Sequence[Heading]) -> Iterator[tup
     remaining = iter(headings)
     title, links = "", list[str]()
     for token in tokens:
-        if token.type == "heading_open":
-            heading = next(remaining)
-            if heading.level == 2:
-                if links:
-                    yield title, tuple(dict.fromkeys(links))
-                title, links = heading.text, []
+        heading = next(remaining) if token.type == "heading_open" else None
+        if heading and heading.level == 2:
+            if links:
+                yield title, tuple(dict.fromkeys(links))
+            title, links = heading.text, []
         for child in token.children or [] if token.type == "inline" else []:
             href = str(child.attrGet("href") or "") if child.type == "link_open" else ""
             if title and href.startswith("/docs/"):
