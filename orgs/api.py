@@ -68,6 +68,7 @@ class MemberViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
 
     @extend_schema(request=MemberRoleSerializer, responses=MemberSerializer, description="Changes the member's role.")
     def partial_update(self, request: Request, pk: int) -> Response:
+        self.get_object()
         serializer = MemberRoleSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         try:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from orgs.logos import set_logo
-from orgs.models import Invitation, Membership, Organization
+from orgs.models import Event, Invitation, Membership, Notification, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
 from prompts.credentials import save_key
@@ -77,7 +77,11 @@ def _people(org: Organization, users: Mapping[str, User]) -> dict[str, Any]:
         sent_at=timezone.now(),
     )
     set_logo(org, b"picture", actor=users["owner"])
+    told = Notification.objects.for_org(org).create(
+        org=org, user=users["viewer"], event=Event.objects.for_org(org).latest("pk"), kind="members"
+    )
     return {
+        "notification": told.pk,
         "logo": org.logo_digest,
         "invitation": invited.pk,
         "viewer": Membership.objects.for_org(org).get(user=users["viewer"]).pk,

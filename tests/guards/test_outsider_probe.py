@@ -11,7 +11,7 @@ from django.urls.resolvers import RegexPattern
 from django.utils import timezone
 
 from accounts.models import User
-from orgs.models import Organization
+from orgs.models import Membership, Organization
 from orgs.scoping import org_scope
 from prompts.models import Brand, Project, Prompt
 from scans.models import Answer, Citation, Mention, Scan
@@ -100,8 +100,11 @@ def test_a_neighbour_reaches_no_foreign_row_through_their_own_organization(
 ) -> None:
     """`outsider` owns `other_org`, whose project has the same slug and no rows: every foreign id must be unknown."""
     with org_scope(other_org):
-        theirs = Project.objects.for_org(other_org).create(org=other_org, name="Lumenboard", slug="lumenboard")
-        make_prompt(theirs, "Mine")
+        # Ids far from those that are tried, so that none of them happens to be a row of their own.
+        far = 10**9
+        theirs = Project.objects.for_org(other_org).create(id=far, org=other_org, name="Lumenboard", slug="lumenboard")
+        make_prompt(theirs, "Mine", id=far)
+        Membership.objects.for_org(other_org).update(id=far)
     with org_scope(scanned.org_id):
         ids = {
             model: model.objects.for_org(scanned.org_id).get().pk for model in (Scan, Answer, Brand, Prompt, Project)
