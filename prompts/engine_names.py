@@ -7,6 +7,12 @@ from django.utils.translation import gettext as _
 _SEARCHING, _GOOGLING = " with web search", " with Google Search"
 
 
+def tells_search(label: str) -> bool:
+    """Whether a label, in the reader's language too, says itself that the web is searched."""
+    ends = (engine_label(_SEARCHING), engine_label(_GOOGLING))
+    return "search" in label.lower() or label.endswith(ends)
+
+
 def engine_label(label: str) -> str:
     if label.endswith(_SEARCHING):
         return _("%(engine)s with web search") % {"engine": label.removesuffix(_SEARCHING)}

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from accounts import formats
 from orgs.charts import Chart, Point, Series
+from prompts.engine_names import tells_search
 from scans import verdicts
 from scans.models import Scan
 from scans.tallies import Estimate
@@ -22,7 +23,7 @@ LEAST_SCANS = 2  # a course needs two points
 
 def engines_chart(engines: Sequence[EngineRow], *, title: str) -> Chart:
     points = [
-        _point(row.label, row.visibility, own=True, note="" if "search" in row.label.lower() else row.surface_label)
+        _point(row.label, row.visibility, own=True, note="" if tells_search(row.label) else row.surface_label)
         for row in engines
     ]
     return Chart(

@@ -8,11 +8,12 @@ from django import template
 from django.urls import reverse
 
 from orgs.templatetags.ui import fresh_id
-from prompts.engine_names import engine_label
+from prompts.engine_names import engine_label, tells_search
 from prompts.terms import TERMS
 
 register = template.Library()
 register.filter(engine_label)
+register.filter(tells_search)
 
 
 @register.inclusion_tag("components/_help.html")

@@ -237,8 +237,9 @@ def test_an_address_without_an_account_is_written_to_in_the_present_language() -
 
 
 @pytest.mark.parametrize("address", ["/", "/accounts/login/"])
-def test_every_language_is_offered_by_its_own_name_where_visitors_are(client: Client, db: None, address: str) -> None:
-    html = client.get(f"{address}?q=1").content.decode()
+@pytest.mark.parametrize("asked", ["en", "de"])
+def test_every_language_is_offered_by_its_own_name(client: Client, db: None, address: str, asked: str) -> None:
+    html = client.get(f"{address}?q=1", headers={"accept-language": asked}).content.decode()
     assert f'action="{reverse("set_language")}"' in html
     assert f'name="next" value="{address}?q=1"' in html
     assert all(f'lang="{code}"' in html and f">{name}</button>" in html for code, name in settings.LANGUAGES)

@@ -2,7 +2,7 @@
 
 from django.utils import translation
 
-from prompts.engine_names import engine_label
+from prompts.engine_names import engine_label, tells_search
 
 
 def test_web_search_is_said_in_the_readers_language() -> None:
@@ -10,3 +10,11 @@ def test_web_search_is_said_in_the_readers_language() -> None:
     with translation.override("de"):
         assert engine_label("GPT-5 mini with web search") == "GPT-5 mini mit Websuche"
         assert engine_label("Sonar") == "Sonar"
+
+
+def test_a_name_that_tells_of_the_search_needs_no_note() -> None:
+    for language in ("en", "de"):
+        with translation.override(language):
+            for name in ("GPT-5 mini with web search", "Gemini 3.5 Flash with Google Search"):
+                assert tells_search(engine_label(name))
+            assert not tells_search(engine_label("Sonar"))
