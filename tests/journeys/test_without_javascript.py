@@ -38,7 +38,7 @@ def test_everything_up_to_the_result_works(page: Page, worker: Worker, simulator
 
 
 def rename_prompt(page: Page) -> None:
-    page.get_by_role("link", name="Edit this prompt").click()
+    page.get_by_role("link", name="Edit").click()
     page.get_by_label("Tags").fill("brand")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The prompt was saved.")).to_be_visible()
@@ -60,7 +60,7 @@ def test_archiving_asks_on_a_page_of_its_own(page: Page) -> None:
     acts.go_to(page, "Prompts")
     page.get_by_label("New prompt").fill(acts.QUESTIONS[0])
     page.get_by_role("button", name="Add", exact=True).click()
-    page.get_by_role("link", name="Archive this prompt").click()
+    page.get_by_role("link", name="Archive").click()
     expect(page.get_by_role("heading", name="Archive this prompt?")).to_be_visible()
     page.get_by_role("button", name="Archive prompt").click()
     expect(page.get_by_text("The prompt was archived.")).to_be_visible()
