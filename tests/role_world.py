@@ -78,7 +78,7 @@ def _people(org: Organization, users: Mapping[str, User]) -> dict[str, Any]:
     )
     set_logo(org, b"picture", actor=users["owner"])
     told = Notification.objects.for_org(org).create(
-        org=org, user=users["viewer"], event=Event.objects.for_org(org).latest("pk"), kind="members"
+        org=org, user=users["viewer"], event=Event.objects.for_org(org).latest("pk"), kind="access"
     )
     return {
         "notification": told.pk,
