@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -87,11 +87,11 @@ def end_streams_of_session(session_key: str | None) -> None:
         tell(Told(what=END, session=session_digest(session_key)))
 
 
-def org_stream(permission: Permission) -> Callable[[Source], Callable[..., Awaitable[HttpResponseBase]]]:
+def org_stream(permission: Permission) -> Callable[[Source], Callable[..., Any]]:
     """Guard a stream of one organization as `org_view` does a page; its address must name `org_slug`. The source gets
     an `OrgStream` and yields what to send, and must read the database in short scopes of its own."""
 
-    def decorate(source: Source) -> Callable[..., Awaitable[HttpResponseBase]]:
+    def decorate(source: Source) -> Callable[..., Any]:
         @wraps(source)
         async def guarded(request: HttpRequest, org_slug: str) -> HttpResponseBase:
             membership = await sync_to_async(_admitted)(request, org_slug, permission)

@@ -272,7 +272,7 @@ class PromptViewSet(EditableViewSet):
             is_branded=fields.is_branded,
         )
         if not library.add_prompts(project, [new], actor=self.user).added:
-            raise library.Taken(library.TRACKED, field="text")
+            raise library.Taken(str(library.TRACKED), field="text")
         prompt = Prompt.objects.for_org(self.org).get(project=project, key=new.key, archived_at=None)
         if not fields.is_active:
             library.edit_prompt(prompt, fields, actor=self.user)
