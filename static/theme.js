@@ -20,17 +20,9 @@
   const show = (theme) => {
     root.classList.toggle("dark", theme === "dark");
     root.classList.toggle("light", theme === "light");
-    root.style.colorScheme = "";
     for (const button of document.querySelectorAll("button[data-theme]"))
       button.setAttribute("aria-pressed", String(button.dataset.theme === theme));
   };
-  // Chromium leaves light-dark() as it was where only the system changed; a change on the root draws everything anew.
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => {
-    root.dataset.system = system.matches ? "dark" : "light";
-    if (!root.classList.contains("dark") && !root.classList.contains("light")) root.style.colorScheme = root.dataset.system;
-  };
-  system.addEventListener("change", follow);
   let theme = account || remembered();
   if (account) remember(account); // the sign-in page looks the same tomorrow
   root.classList.add("js");

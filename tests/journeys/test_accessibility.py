@@ -101,7 +101,6 @@ def problems_of(page: Page, shot: Shot) -> Iterator[str]:
             page.evaluate(AXE)
         yield from (f"{shot.name}, light, {width} px: {problem}" for problem in violations(page))
         page.emulate_media(color_scheme="dark")
-        page.locator("html[data-system=dark]").wait_for(state="attached")
         dark = violations(page, type="rule", values=COLOURS)
         yield from (f"{shot.name}, dark, {width} px: {problem}" for problem in dark)
         yield from overflows(page, shot, width=width)
