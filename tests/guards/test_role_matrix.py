@@ -86,6 +86,7 @@ def one_world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
         transaction.set_rollback(True)
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(ADDRESSES.keys() & ROWS.keys()))
 def test_every_role_gets_what_the_table_says(one_world: World, name: str) -> None:
     assert list(row_problems(one_world, ROWS[name], ADDRESSES[name])) == []
@@ -119,13 +120,13 @@ def test_a_planted_address_is_found() -> None:
     ]
 
 
-def test_a_wrong_cell_and_a_method_without_a_row_are_found(db: None, settings: Any) -> None:
+@pytest.mark.django_db
+def test_a_wrong_cell_and_a_method_without_a_row_are_found(one_world: World, settings: Any) -> None:
     settings.ROOT_URLCONF = planted_urls
-    world = make_world()
     right = "302 404 404 403 200 200 200"
-    assert list(row_problems(world, made_row("planted", get=right, post=right), PLANTED)) == []
+    assert list(row_problems(one_world, made_row("planted", get=right, post=right), PLANTED)) == []
     wrong = made_row("planted", get="302 404 404 200 200 200 200")
-    assert list(row_problems(world, wrong, PLANTED)) == [
+    assert list(row_problems(one_world, wrong, PLANTED)) == [
         "planted GET: expected 302 404 404 200 200 200 200, got 302 404 404 403 200 200 200",
         "planted POST: answered 200, and the table has no such method",
     ]
