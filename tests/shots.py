@@ -101,7 +101,8 @@ def _account() -> list[Shot]:
     """A person's own pages. The session has just proven who it is, so that those which ask again are shown."""
 
     def wrong(page: Page) -> None:
-        page.get_by_label("New Password", exact=True).fill("short")
+        for field in page.locator("main input[type=password]").all():
+            field.fill("short")
         page.get_by_role("button", name="Change password").click()
         page.get_by_role("alert").first.wait_for()
 
