@@ -144,7 +144,7 @@ def test_a_prompt_is_archived_and_restored(client: Client, prompt: Prompt, org: 
     assert prompt.text not in client.get(reverse("prompts", args=URL)).content.decode()
     assert client.post(restore, headers=_htmx(f"prompt-{prompt.pk}")).status_code == 200
     assert rows(org)[0].archived_at is None
-    assert events(org) == ["prompt.archived", "prompt.updated"]
+    assert events(org) == ["prompt.archived", "prompt.restored"]
 
 
 def test_restoring_what_was_added_again_says_so(client: Client, prompt: Prompt, org: Organization) -> None:
