@@ -46,7 +46,7 @@ class LastUse:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if _is_worth_noting(request):
-            _note_use(request)
+            _note_use(request, request._cached_user)  # type: ignore[attr-defined]  # the API may have refused it since
         return response
 
 
@@ -54,7 +54,7 @@ class LastUse:
 def _signed_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     """In place of allauth's own receiver, which looks at every session of the user one by one."""
     places_of(user, current_key=None)
-    _note_use(request)
+    _note_use(request, user)
 
 
 def _is_worth_noting(request: HttpRequest) -> bool:
@@ -68,12 +68,12 @@ def _is_worth_noting(request: HttpRequest) -> bool:
     return cache.add(f"accounts:session-used:{digest}", 1, timeout=NOTED_EVERY)
 
 
-def _note_use(request: HttpRequest) -> None:
+def _note_use(request: HttpRequest, user: User) -> None:
     came_from = origin_of(request)
     if came_from.address is None:
         return
     noted = UserSession(
-        user_id=request.user.pk,
+        user_id=user.pk,
         session_key=request.session.session_key,
         ip=came_from.address,
         user_agent=came_from.user_agent,

@@ -18,7 +18,7 @@ from orgs.scoping import org_scope
 from prompts.api import ProjectViewSet
 from prompts.models import Brand, Project, Prompt
 from scans.models import Scan
-from tests.cast import PASSWORD, make_prompt
+from tests.cast import make_prompt
 from tests.scans.made import make_answer, make_citation, make_scan
 from tests.screens import ClientOf
 
@@ -308,7 +308,7 @@ def test_a_whole_answer_has_its_mentions_and_citations(
 
 def test_a_write_from_another_site_is_refused(member: User, prompt: Prompt) -> None:
     client = Client(enforce_csrf_checks=True)
-    assert client.login(email=member.email, password=PASSWORD)
+    client.force_login(member, backend="allauth.account.auth_backends.AuthenticationBackend")
     assert call(client, "delete", f"prompts/{prompt.pk}/").status_code == 403
 
 

@@ -1,5 +1,7 @@
 """The way in: signing up, founding an organization, and the first page."""
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
@@ -11,6 +13,7 @@ from orgs.founding import first_free, found_organization
 from orgs.models import Event, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
+from tests.accounts.letters import Mailbox, link_in
 from tests.cast import PASSWORD, make_org
 from tests.screens import ClientOf
 
@@ -20,7 +23,14 @@ def newcomer(db: None) -> User:
     return User.objects.create_user("new@start.example", PASSWORD)
 
 
-def test_a_stranger_is_sent_to_sign_in(db: None) -> None:
+def test_a_stranger_is_offered_to_sign_in(db: None) -> None:
+    response = Client().get("/")
+    assert response.status_code == 200
+    assert reverse("account_login") in response.content.decode()
+
+
+def test_without_a_public_site_a_stranger_is_sent_to_sign_in(db: None, settings: Any) -> None:
+    settings.PUBLIC_SITE = False
     response = Client().get("/")
     assert response.status_code == 302
     assert response.url.startswith(reverse("account_login"))
@@ -34,6 +44,12 @@ def test_a_newcomer_is_asked_to_found_an_organization(newcomer: User, client_of:
 
 def test_a_member_lands_in_their_organization(viewer: User, client_of: ClientOf) -> None:
     assert client_of(viewer).get("/").url == "/o/acme/"
+
+
+def test_a_cookie_that_names_nothing_leads_home_all_the_same(viewer: User, client_of: ClientOf) -> None:
+    client = client_of(viewer)
+    client.cookies["org"] = '"a\\000"'  # as Python reads cookies, a NUL
+    assert client.get("/").url == "/o/acme/"
 
 
 def test_a_disabled_organization_is_nobodys_home(viewer: User, org: Organization, client_of: ClientOf) -> None:
@@ -91,12 +107,12 @@ def test_the_form_page_is_there_and_only_for_people(newcomer: User, client_of: C
     assert client_of(None).get(url).status_code == 302
 
 
-def test_signing_up_leads_to_the_first_organization(db: None) -> None:
+def test_signing_up_and_confirming_leads_to_the_first_organization(mailbox: Mailbox) -> None:
     client = Client()
     assert client.get(reverse("account_signup")).status_code == 200
-    response = client.post(
-        reverse("account_signup"), {"email": "ann@start.example", "password1": PASSWORD}, follow=True
-    )
+    client.post(reverse("account_signup"), {"email": "ann@start.example", "password1": PASSWORD})
+    [letter] = mailbox()
+    response = client.post(link_in(letter), follow=True)
     assert response.redirect_chain[-1][0] == "/"
     assert reverse("organization-new") in response.content.decode()
 
