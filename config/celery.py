@@ -37,6 +37,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 30},
     },
+    f"{CODE_PREFIX}sweep suggestions": {
+        "task": "prompts.tasks.sweep_suggestions",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
     f"{CODE_PREFIX}sweep exports": {
         "task": "accounts.tasks.sweep_exports",
         "schedule": 60.0,
