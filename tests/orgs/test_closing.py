@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -167,6 +168,24 @@ def test_emptying_goes_on_where_it_was_stopped(
         assert runs < 50
     assert runs > 3
     assert set(rows_of(org)) == {"Event"}
+
+
+def test_one_that_cannot_be_emptied_holds_up_no_other(
+    org: Organization, other_org: Organization, owner: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    with org_scope(org), connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE left_behind (membership_id bigint REFERENCES orgs_membership (id));"
+            " INSERT INTO left_behind SELECT id FROM orgs_membership WHERE org_id = %s",
+            [org.pk],
+        )
+    pass_the_grace(org)
+    pass_the_grace(other_org)
+    Organization.objects.filter(pk=org.pk).update(deletion_due_at=timezone.now() - timedelta(days=1))
+    purge_organizations()
+    assert Organization.objects.get(pk=other_org.pk).deleted_at
+    assert not Organization.objects.get(pk=org.pk).deleted_at
+    assert f"organization {org.pk} could not be emptied" in caplog.text
 
 
 def test_it_is_too_late_once_the_day_has_come(client_of: ClientOf, org: Organization, owner: User) -> None:
