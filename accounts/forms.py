@@ -9,6 +9,7 @@ from allauth.mfa.adapter import get_adapter as get_factor_adapter
 from allauth.mfa.webauthn import forms as passkey_forms
 from cryptography.exceptions import InvalidSignature
 from django import forms
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -30,7 +31,14 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
         """A known address costs the same time: hashing a password is what a sign-up spends most of it on."""
         if self.account_already_exists:
             User().set_password(self.cleaned_data["password1"])
-        return super().try_save(request)
+        try:
+            with transaction.atomic():
+                return super().try_save(request)
+        except IntegrityError:
+            if whose(self.cleaned_data["email"]) is None:
+                raise
+            self.account_already_exists = True  # since the form was looked at: it was sent twice
+            return super().try_save(request)
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]

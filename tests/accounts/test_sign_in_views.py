@@ -86,6 +86,28 @@ def test_a_known_address_is_told_nothing_and_its_owner_is(client: Client, owner:
     assert without_tokens(pages[0]) == without_tokens(pages[1])
 
 
+class Rival:
+    """A validator in whose time somebody else signs up."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        User.objects.create_user("ann@start.example", PASSWORD)
+
+    def get_help_text(self) -> str:
+        return ""
+
+
+def test_an_address_that_is_taken_while_the_form_is_read_is_a_known_one(
+    client: Client, mailbox: Mailbox, settings: Any
+) -> None:
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": f"{__name__}.Rival"}]
+    answer = sign_up(client, "ann@start.example")
+    assert (answer.status_code, answer.url) == (302, reverse("account_email_verification_sent"))
+    assert User.objects.get().check_password(PASSWORD)
+    (sent,) = mailbox()
+    assert sent.to == ["ann@start.example"]
+    assert client.get(reverse("account-profile")).status_code == 302
+
+
 def test_known_and_unknown_addresses_cost_the_same_work(
     client: Client, owner: User, django_assert_max_num_queries: Any
 ) -> None:
