@@ -68,6 +68,13 @@ class AccountAdapter(DefaultAccountAdapter):
         user = context.get("user") or User.objects.filter(email__iexact=email).first()
         mail.send(template, to=email, context=known | {"recipient": user}, language=user.language if user else "")
 
+    def is_safe_url(self, url: str) -> bool:
+        """Allauth stumbles over what is not an address at all, as `http://[`."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("account-security")
 

@@ -204,6 +204,10 @@ ELSEWHERE = [
     "https://evil.example/%2f..",
     "http://testserver:80:80@evil.example/",
     "//localhost:8000\\.evil.example/",
+    "http://[",
+    "//[",
+    "http://[evil.example]/",
+    "http://testserver]/",
 ]
 
 
