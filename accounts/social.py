@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
@@ -82,12 +83,18 @@ View = Callable[..., HttpResponseBase]
 
 
 def coming_back(view: View) -> View:
-    """The address that the service sends people back to is the configured one, whatever a request calls this site."""
+    """The address that the service sends people back to is the configured one, whatever a request calls this site.
+    What is not configured is not there."""
 
     @wraps(view)
     def at_our_address(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
-        return view(request, *args, **kwargs)
+        if "\0" in kwargs.get("provider_id", ""):
+            raise Http404
+        try:
+            return view(request, *args, **kwargs)
+        except SocialApp.DoesNotExist as error:
+            raise Http404("This service is not configured") from error
 
     return at_our_address
 

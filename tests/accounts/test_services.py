@@ -62,6 +62,14 @@ def test_nothing_is_offered_where_nothing_is_configured(client: Client, db: None
     assert client.post(LOGIN).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "path", ["google/login/", "google/login/callback/", "oidc/x%00/login/", "oidc/%00/login/callback/"]
+)
+def test_a_service_that_is_not_configured_is_not_there(client: Client, db: None, path: str) -> None:
+    answers = [client.get(f"/accounts/{path}"), client.post(f"/accounts/{path}")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+
+
 def test_what_is_configured_is_offered(client: Client, identity: IdentityServer) -> None:
     for name in ("account_login", "account_signup"):
         page = client.get(reverse(name)).content.decode()
