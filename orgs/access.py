@@ -110,7 +110,10 @@ def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
     """A page is redirected. htmx would swap the sign-in page into the middle of this one, so it is told to leave."""
     if "HX-Request" not in request.headers:
         return redirect_to_login(request.get_full_path())
-    here = urlsplit(request.headers.get("HX-Current-URL", ""))
+    try:
+        here = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:  # no address at all
+        here = urlsplit("")
     back = here.path if here.netloc == request.get_host() else request.get_full_path()
     return HttpResponse(status=204, headers={"HX-Redirect": redirect_to_login(back).url})
 

@@ -86,7 +86,7 @@ def found_events(org: Organization | int, filters: Filters) -> QuerySet[Event]:
         rows = rows.filter(actor=None if filters.actor == NOBODY else int(filters.actor))
     if filters.since:
         rows = rows.filter(created_at__gte=_midnight(filters.since))
-    if filters.until:
+    if filters.until and filters.until < date.max:
         rows = rows.filter(created_at__lt=_midnight(filters.until + timedelta(days=1)))
     return rows.filter(target_label__icontains=filters.q) if filters.q else rows
 

@@ -30,7 +30,7 @@ def home(request: HttpRequest) -> HttpResponse:
     pending = request.session.pop(PENDING, None)
     if pending:
         return redirect("invitation-accept", pending)
-    membership = home_of(cast("User", request.user), last=request.COOKIES.get(LAST_ORG, ""))
+    membership = home_of(cast("User", request.user), last=request.COOKIES.get(LAST_ORG, "").replace("\0", ""))
     if membership is None:
         return render(request, "orgs/none.html", {"form": OrganizationForm()})
     return redirect("org-home" if membership.org.is_open else "org-delete-cancel", membership.org.slug)

@@ -16,7 +16,7 @@ from prompts.views import READ
 @org_view(Permission.PROJECTS_VIEW)
 @require_http_methods(READ)
 def find(request: OrgRequest) -> HttpResponse:
-    slug = request.GET.get("project", "")
+    slug = request.GET.get("project", "").replace("\0", "")
     here = Project.objects.for_org(request.org).filter(slug=slug[:100], archived_at=None).first() if slug else None
     text = request.GET.get("q", "")
     groups = finding.find(request.membership, text, project=here)

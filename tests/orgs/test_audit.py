@@ -216,3 +216,15 @@ def test_an_event_remembers_where_it_came_from(client_of: ClientOf, org: Organiz
     with org_scope(org):
         event = Event.objects.for_org(org).get(name="org.renamed")
     assert event.address == "203.0.113.7"
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_the_first_and_the_last_of_all_days_can_be_asked_for(
+    client_of: ClientOf, org: Organization, owner: User, day: str
+) -> None:
+    event_of(org, actor=owner)
+    client = client_of(owner)
+    for name in ("since", "until"):
+        assert client.get(PAGE, {name: day}).status_code == 200
+        rows = exported(client, **{name: day})
+        assert bool(rows) == ((name, day) in {("since", "0001-01-01"), ("until", "9999-12-31")})

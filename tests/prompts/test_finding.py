@@ -65,3 +65,7 @@ def test_the_palette_gets_options_only(client_of: ClientOf, member: User, projec
     answer = client_of(member).get("/o/acme/find/", {"q": "scans", "project": project.slug}, headers=FETCH)
     page = answer.content.decode()
     assert ('role="option"' in page, "<html" in page) == (True, False)
+
+
+def test_a_project_that_cannot_be_is_none(client_of: ClientOf, member: User, org: Organization) -> None:
+    assert "/o/acme/" in found(client_of, member, "", project="\0")
