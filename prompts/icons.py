@@ -28,6 +28,26 @@ _BROKEN = (
 )
 
 
+def _too_large(picture: bytes) -> bool:
+    """Of an icon file the decoder unpacks the picture inside as it opens it: what that one declares is judged first."""
+    if not picture.startswith(b"\0\0\1\0"):
+        return False
+    for entry in range(int.from_bytes(picture[4:6], "little")):
+        start = int.from_bytes(picture[18 + 16 * entry : 22 + 16 * entry], "little")
+        inside = picture[start : start + 24]
+        if inside.startswith(b"\x89PNG"):
+            sides = int.from_bytes(inside[16:20]), int.from_bytes(inside[20:24])
+        else:
+            sides = _signed(inside[4:8]), _signed(inside[8:12])
+        if sides[0] * sides[1] > _PIXELS:
+            return True
+    return False
+
+
+def _signed(number: bytes) -> int:
+    return abs(int.from_bytes(number, "little", signed=True))
+
+
 def drawn_anew(picture: bytes) -> bytes | None:
     """A square PNG of at most 64 pixels, or None where there is no picture, or one far too large, in these bytes."""
     try:
@@ -40,6 +60,8 @@ def drawn_anew(picture: bytes) -> bytes | None:
 
 
 def _drawn(picture: bytes) -> bytes | None:
+    if _too_large(picture):
+        return None
     with Image.open(io.BytesIO(picture), formats=_FORMATS) as opened:
         if not 0 < opened.width * opened.height <= _PIXELS:
             return None

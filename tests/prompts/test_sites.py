@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from orgs.outbound import CannotFetch
 from prompts.icons import SIDE, drawn_anew
@@ -118,6 +118,16 @@ def test_a_bomb_of_a_picture_is_never_unpacked() -> None:
     header = picture(size=(1, 1))
     bomb = header[:16] + (60_000).to_bytes(4) + (60_000).to_bytes(4) + header[24:]
     assert drawn_anew(bomb) is None
+
+
+def test_a_large_picture_inside_an_icon_is_never_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unpacked(*args: object, **kwargs: object) -> None:
+        pytest.fail("The picture was unpacked")
+
+    inner = picture(size=(2_500, 2_500))
+    icon = b"\0\0\1\0\1\0" + b"\0\0\0\0\1\0\x20\0" + len(inner).to_bytes(4, "little") + (22).to_bytes(4, "little")
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", unpacked)
+    assert drawn_anew(icon + inner) is None
 
 
 @given(st.binary(max_size=200))
