@@ -42,7 +42,7 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 # Out of reach whoever the user is: whatever would outlast the visit, or carry data away.
 _READ_ONLY = frozenset({Permission.KEYS_MANAGE, Permission.MEMBERS_MANAGE, Permission.ORG_MANAGE})
-_OWN_ACTS = frozenset({"organization-new", "org-leave", "invitation-accept"})
+_OWN_ACTS = frozenset({"organization-new", "org-leave", "invitation-accept", "set_language"})
 _OPEN_ACCOUNT_PAGES = frozenset({"account-profile", "account-preferences"})
 
 

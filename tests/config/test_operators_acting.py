@@ -220,6 +220,14 @@ def test_keys_members_and_the_organization_are_out_of_reach(
     assert operators.post(reverse(name, args=[org.slug]), {}).status_code == 403
 
 
+def test_the_language_of_the_account_is_out_of_reach(operators: Client, owner: User) -> None:
+    act_as(operators, owner)
+    assert operators.post(reverse("set_language"), {"language": "de"}).status_code == 403
+    assert User.objects.get(pk=owner.pk).language == ""
+    operators.post(STOP)
+    assert operators.post(reverse("set_language"), {"language": "de"}).status_code == 302
+
+
 def test_what_the_operator_is_here_for_works(operators: Client, owner: User, project: Project) -> None:
     act_as(operators, owner)
     assert operators.get(f"/o/{project.org.slug}/p/{project.slug}/").status_code == 200
