@@ -34,6 +34,10 @@ class Topic:
     in_app: bool = True
     email: bool = False
 
+    @property
+    def is_personal(self) -> bool:
+        return self.permission is None
+
     def default(self, channel: Channel) -> bool:
         return self.email if channel == Channel.EMAIL else self.in_app
 

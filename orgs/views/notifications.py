@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from orgs.access import OrgRequest, org_view
 from orgs.inbox import inbox_of, lines_of, mark_read
 from orgs.keyset import page_of
-from orgs.models import Organization
+from orgs.models import Membership, Organization
 from orgs.notify import subscription_of
 from orgs.pages import READ, READ_OR_POST
 from orgs.roles import Permission
@@ -70,6 +70,10 @@ def notification_preferences(request: OrgRequest) -> HttpResponse:
     return render(request, "orgs/notification_preferences.html", context)
 
 
+def _is_member(org: Organization, user_id: int) -> bool:
+    return Membership.objects.for_org(org).filter(user_id=user_id).exists()
+
+
 @csrf_exempt  # a mail program posts here, without our cookies: the signed link is what it may do
 @never_cache
 @require_http_methods(READ_OR_POST)
@@ -81,6 +85,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404("No such subscription")
     if request.method == "POST":
         with org_scope(org):
-            choose(org.pk, subscription.user_id, subscription.topic, Channel.EMAIL, enabled=False)
+            # Who has left is told of their own access alone, and of the rest chooses nothing.
+            if subscription.topic.is_personal or _is_member(org, subscription.user_id):
+                choose(org.pk, subscription.user_id, subscription.topic, Channel.EMAIL, enabled=False)
     context = {"topic": subscription.topic, "organization": org, "done": request.method == "POST"}
     return render(request, "orgs/unsubscribe.html", context)

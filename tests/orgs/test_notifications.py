@@ -256,6 +256,16 @@ def test_a_forged_or_altered_link_unsubscribes_nobody(client: Client, org: Organ
     assert client.delete(f"/unsubscribe/{token}/").status_code == 405
 
 
+def test_the_link_of_somebody_who_has_gone_ends_only_what_still_reaches_them(
+    client: Client, org: Organization, owner: User, outsider: User
+) -> None:
+    for key, kept in (("keys", False), ("access", True)):
+        token = token_for(org.pk, outsider.pk, topics()[key])
+        assert client.post(f"/unsubscribe/{token}/").status_code == 200
+        with org_scope(org):
+            assert NotificationPreference.objects.for_org(org).filter(kind=key).exists() is kept
+
+
 def test_mails_are_in_the_readers_language(org: Organization, owner: User, admin: User) -> None:
     owner.language = "de"
     owner.save()
