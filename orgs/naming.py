@@ -6,10 +6,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-_HIDDEN = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-_CONTROLS = re.compile("[\x01-\x1f\x7f-\x9f\u2028\u2029]")
+from accounts.names import CONTROLS, HIDDEN
 
 _LINKING = re.compile(r"(?<=[.:/@])(?=\S)")
 
@@ -38,7 +35,7 @@ def clean_title(value: str) -> str:
     """One line, single spaces, nothing hidden, with a letter or digit in it."""
     if "\0" in value:
         raise UnfitName(_("The name contains a NUL character."))
-    name = " ".join(_CONTROLS.sub(" ", _HIDDEN.sub("", value)).split())
+    name = " ".join(CONTROLS.sub(" ", HIDDEN.sub("", value)).split())
     if not any(character.isalnum() for character in name):
         raise UnfitName(_("Give it a name with a letter or a digit in it."))
     return name

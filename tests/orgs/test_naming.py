@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from accounts.names import clean_line
 from orgs.founding import free_slug
-from orgs.naming import RESERVED, unlinked
+from orgs.naming import RESERVED, UnfitName, clean_title, unlinked
 from tests.guards.tree import addresses
 
 
@@ -45,3 +46,11 @@ def test_mail_programs_find_no_link_in_a_name(name: str) -> None:
 
 def test_an_ordinary_name_is_left_alone() -> None:
     assert unlinked("Äpfel & Co. KG") == "Äpfel & Co. KG"
+
+
+@pytest.mark.parametrize("hidden", ["\u3164", "\u115f", "\u1160", "\uffa0", "\u2800", "\u034f", "\u200b", "\U000e0041"])
+def test_a_name_of_nothing_that_shows_is_none(hidden: str) -> None:
+    with pytest.raises(UnfitName):
+        clean_title(hidden)
+    assert clean_title(f"Blue{hidden}Kite") == "BlueKite"
+    assert clean_line(f"Blue{hidden}Kite") == "BlueKite"
