@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis as redis_client
 from django.conf import settings
+from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as property_tests
 
@@ -25,6 +26,18 @@ property_tests.load_profile("suite")
 gc.disable()
 _FULL_EVERY = 100
 _tests_run = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A page that closes in the middle of an answer may leave a connection to a thread that has ended; a database that
+    somebody is connected to cannot be dropped."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(autouse=True)

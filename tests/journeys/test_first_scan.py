@@ -43,7 +43,7 @@ def paste_prompts(page: Page) -> None:
     page.get_by_role("link", name="Paste a list").click()
     page.get_by_label("Prompts", exact=True).fill("\n".join(f"- {question}" for question in acts.QUESTIONS))
     page.get_by_role("button", name="Add prompts").click()
-    expect(page.get_by_text("2 prompts were added, 1 was already there.")).to_be_visible()
+    expect(page.get_by_text("2 prompts were added. 1 was already there.")).to_be_visible()
 
 
 def import_prompts(page: Page) -> None:
@@ -72,11 +72,11 @@ def read_an_answer(page: Page) -> None:
     expect(page.get_by_role("heading", name=acts.QUESTIONS[2])).to_be_visible()
     expect(page.locator(".prose mark[data-own]").first).to_have_text(re.compile("Lumen ?board", re.IGNORECASE))
     expect(page.get_by_role("heading", name=re.compile(r"^\d+ sources?$"))).to_be_visible()
-    expect(page.get_by_text("Simulated").first).to_be_visible()
+    expect(page.get_by_text("Simulated data").first).to_be_visible()
 
 
 def read_the_overview(page: Page) -> None:
     acts.go_to(page, "Overview")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Lumenboard in \d+ ?% of answers"))
     expect(page.get_by_text("n 8").first).to_be_visible()
-    expect(page.get_by_text("Simulated").first).to_be_visible()
+    expect(page.get_by_text("Simulated data").first).to_be_visible()

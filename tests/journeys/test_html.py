@@ -9,6 +9,7 @@ from django.test import Client
 
 from prompts.llm.simulator.server import Running
 from tests import scenery
+from tests.cast import prove
 from tests.guards.tree import tenant_addresses
 from tests.journeys import nu
 from tests.journeys.stack import Worker
@@ -42,10 +43,11 @@ def pages_of(shots: list[Shot], *, operator: Client, member: Client, stranger: C
 def test_every_screen_is_valid_html(worker: Worker, simulator: Running, client_of: ClientOf, tmp_path: Path) -> None:
     scene = scenery.build(simulator=simulator.root_url)
     shots = shots_of(scene)
-    operator, member, stranger = map(client_of, (scene.operator, scene.user, None))
+    operator, member, stranger = prove(client_of(scene.operator)), prove(client_of(scene.user)), client_of(None)
     pages = dict(pages_of(shots, operator=operator, member=member, stranger=stranger))
     assert len(pages) > 30
-    found = nu.errors(pages, folder=tmp_path)
+    (folder := tmp_path / "pages").mkdir()  # the worker's mail lies beside it
+    found = nu.errors(pages, folder=folder)
     assert found == [], "\n".join(found)
 
 
