@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -14,6 +14,9 @@ from orgs.inbox import unread_beside, unread_of
 from orgs.models import Membership, open_organization
 from orgs.roles import Permission
 from prompts.models import Project
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 SWITCHER = 30  # the rest is on the page of all projects
 
@@ -36,7 +39,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     known = {
         "org": membership.org,
         "can": Allowed(membership),
-        "feature": Features(membership.org, membership.user),
+        "feature": Features(membership.org, cast("User", request.user)),
     }
     if getattr(request, "htmx", False) and not request.htmx.boosted:  # type: ignore[attr-defined]
         return known
