@@ -25,11 +25,12 @@ def _memberships(user: User) -> list[Membership]:
 
 @receiver(closing_obstacles, dispatch_uid="orgs.departing")
 def owned_alone(*, user: User, **__: Any) -> list[Obstacle]:
-    """Organizations that would be nobody's. Whoever asks within a transaction holds them still until its end."""
+    """Open organizations that would be nobody's: in a disabled one nobody could settle it. Whoever asks within a
+    transaction holds them still until its end."""
     found = []
     for membership in _memberships(user):
         with org_scope(membership.org_id):
-            if membership.org.take_turn().deletion_due_at is None and is_last_owner(membership):
+            if membership.org.take_turn().is_open and is_last_owner(membership):
                 found.append(_obstacle(membership))
     return found
 

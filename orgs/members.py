@@ -68,10 +68,10 @@ def leave(org: Organization, *, user: User) -> None:
 
 
 def end_of_account(org: Organization, *, user: User) -> None:
-    """Leaving because the account is closed. One that is to be deleted needs no owner any more.
+    """Leaving because the account is closed. One that is disabled or to be deleted needs no owner.
     Raises `LastOwner`."""
     with transaction.atomic():
-        closing = org.take_turn().deletion_due_at is not None
+        closing = not org.take_turn().is_open
         own = _of(org, user)
         _end(own, abandoned=closing)
         _tell("membership.left", own, actor=user, before=own.role)

@@ -218,6 +218,13 @@ def test_no_table_of_an_organization_is_forgotten() -> None:
     assert places[Notification] < places[Membership]
 
 
+def test_an_organization_that_was_disabled_keeps_nobody_in_their_account(org: Organization, owner: User) -> None:
+    Organization.objects.filter(pk=org.pk).update(disabled_at=timezone.now())
+    assert obstacles_to_closing(owner) == []
+    close_account(owner)
+    assert "Membership" not in rows_of(org)
+
+
 def test_the_only_owner_cannot_close_their_account(org: Organization, owner: User, member: User) -> None:
     (obstacle,) = obstacles_to_closing(owner)
     assert (obstacle.label, obstacle.url) == ("Acme", reverse("members", args=[org.slug]))
