@@ -367,6 +367,5 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "google_genai": {"level": "WARNING"},
-        "prompter.scope": {"level": "WARNING"},
     },
 }

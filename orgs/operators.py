@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -57,17 +58,15 @@ class OperatorsSite(AdminSite):
         return HttpResponseRedirect(reverse("account_change_password"))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        inner = super().admin_view(view, cacheable)
-
         @wraps(view)
         def opened(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            with all_orgs_scope(f"admin {request.path} by user {request.user.pk}"):
-                response = inner(request, *args, **kwargs)
+            with all_orgs_scope(f"admin {request.path} by user {request.user.pk}", level=logging.INFO):
+                response = view(request, *args, **kwargs)
                 if hasattr(response, "render") and not response.is_rendered:
                     response.render()  # a TemplateResponse would render after the scope has closed
                 return response
 
-        return opened
+        return super().admin_view(opened, cacheable)  # who may, is asked before anything is opened
 
     def unscoped_view(self, view: View) -> View:
         """For operators too, but without a transaction around it: what it reads, it opens itself, briefly."""

@@ -1,5 +1,6 @@
 """The way to the operators' pages: staff with a second factor, confirmed in this very session, as themselves."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -158,3 +159,22 @@ def test_a_private_installation_opens_without_and_says_so(
     assert page.status_code == 200
     assert "without a second factor" in page.content.decode()
     assert not Authenticator.objects.filter(user=operator).exists()
+
+
+def test_who_is_no_operator_opens_no_organization(
+    client_of: Callable[[User], Client], owner: User, operator: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "prompter.scope")
+    for user in (None, owner, operator):
+        client_of(user).get(INDEX)
+    assert "all organizations opened" not in caplog.text
+
+
+def test_what_operators_open_is_logged(
+    client_of: Callable[[User], Client], operator: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = client_of(operator)
+    confirm(client, with_codes(operator)[0])
+    caplog.set_level(logging.INFO, "prompter")
+    assert opens(client)
+    assert f"all organizations opened: admin {INDEX} by user {operator.pk}" in caplog.text

@@ -65,6 +65,6 @@ def test_a_user_cannot_give_themselves_a_membership(org: Organization, outsider:
 
 
 def test_opening_every_organization_is_logged_with_its_reason(db: None, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "prompter.scope"), all_orgs_scope("the nightly sweep"):
+    with caplog.at_level(logging.DEBUG, "prompter.scope"), all_orgs_scope("the nightly sweep"):
         pass
     assert "the nightly sweep" in caplog.text
