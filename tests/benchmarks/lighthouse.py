@@ -27,6 +27,7 @@ PACKAGE = "lighthouse@12.8.2"
 CATEGORIES = ("performance", "accessibility", "best-practices")
 DEVICES = ("desktop", "mobile")
 PATIENCE = 240
+TRIES = 3  # its trace sometimes has no beginning (NO_NAVSTART)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +140,11 @@ def _run(url: str, *, device: str, port: int) -> dict[str, Any]:
     command += [f"--only-categories={','.join(CATEGORIES)}", "--no-enable-error-reporting"]
     command += ["--preset=desktop", "--throttling-method=provided"] if device == "desktop" else []
     environment = os.environ | {"NO_UPDATE_NOTIFIER": "1", "CI": "1"}
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
-    if ran.returncode:
+    for _ in range(TRIES):
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False)
+        if not ran.returncode:
+            break
+    else:
         sys.exit(f"prompter: {PACKAGE} failed on {url}:\n{ran.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(ran.stdout)
     if "runtimeError" in found:
