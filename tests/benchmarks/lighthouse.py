@@ -127,7 +127,7 @@ def _browser(url: str, *, session: str) -> Iterator[int]:
             profile, executable_path=chromium(), args=[*FLAGS, f"--remote-debugging-port={port}"]
         )
         if session:
-            context.add_cookies([{"name": "sessionid", "value": session, "url": url}])
+            context.add_cookies([{"name": "sessionid", "value": session, "domain": "localhost", "path": "/"}])
         try:
             yield port
         finally:
