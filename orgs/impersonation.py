@@ -57,6 +57,16 @@ def is_impersonated(request: HttpRequest) -> bool:
     return bool(request.session.get(_HISTORY))
 
 
+def is_over(session: SessionBase) -> bool:
+    """Whether somebody acts as another in this session, and has no more time or may no longer. A page that stays open
+    asks this: `Watch` sees requests alone."""
+    return bool(session.get(_HISTORY)) and (_seconds_left(session) <= 0 or not _visit(session).is_allowed)
+
+
+def _seconds_left(session: SessionBase) -> float:
+    return float(session.get(_OURS, {}).get("until", 0.0)) - time.time()
+
+
 def begin(request: HttpRequest, user: User, *, reason: str) -> None:
     """The session becomes the user's until `end`, at most for half an hour. The user and every organization of theirs
     are told who acts as them, and why. The caller has asked `may_impersonate`."""
@@ -94,6 +104,10 @@ class Visit:
 
     user: User | None
     operator: User | None
+
+    @property
+    def is_allowed(self) -> bool:
+        return bool(self.user and self.operator and may_impersonate(hijacker=self.operator, hijacked=self.user))
 
 
 def _visit(session: SessionBase) -> Visit:
@@ -139,12 +153,12 @@ class Watch:
         if settings.SESSION_COOKIE_NAME not in request.COOKIES or not is_impersonated(request):
             return self.get_response(request)
         visit = _visit(request.session)
-        left = request.session.get(_OURS, {}).get("until", 0.0) - time.time()
+        left = _seconds_left(request.session)
         if not request.user.is_authenticated:
             request.session.flush()
             _tell_end(request, visit)
             return _leave(request)
-        if left <= 0 or visit.operator is None or not may_impersonate(hijacker=visit.operator, hijacked=request.user):
+        if left <= 0 or not visit.is_allowed:
             end(request)
             return _leave(request)
         request.operator = visit.operator  # type: ignore[attr-defined]

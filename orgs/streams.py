@@ -36,6 +36,7 @@ from django.http import (
 from orgs import places
 from orgs.access import membership_of
 from orgs.hub import Hub, Inbox
+from orgs.impersonation import is_over
 from orgs.live import END, Told, session_digest, tell
 from orgs.models import Membership
 from orgs.roles import Permission
@@ -120,9 +121,9 @@ def org_stream(permission: Permission) -> Callable[[Source], Callable[..., Any]]
 
 
 def _admitted(request: HttpRequest, org_slug: str, permission: Permission) -> Membership | None:
-    """None where nobody is signed in. Raises `Http404` and `PermissionDenied`."""
+    """None where nobody is signed in, or where acting as them is over. Raises `Http404` and `PermissionDenied`."""
     try:
-        if not request.user.is_authenticated:
+        if not request.user.is_authenticated or is_over(request.session):
             return None
         membership = membership_of(cast("User", request.user), org_slug)
         if not membership.allows(permission):

@@ -182,6 +182,27 @@ def test_a_member_of_an_organization_that_was_disabled_hears_no_more(
         left(listener)
 
 
+def test_a_stream_ends_when_the_operators_time_as_its_member_does(
+    listen: Callable[..., Listener],
+    client_of: Callable[[User], Client],
+    operator: User,
+    viewer: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(streams, "RECHECK", 0.05)
+    client = client_of(operator)
+    client.post(f"/operators/impersonate/{viewer.pk}/", {"reason": "Ticket 4711: the overview stays empty"})
+    with listen(None, client=client) as listener:
+        assert listener.hear() == ("unread", {"unread": 0})
+        session = client.session
+        session["impersonation"] = {**session["impersonation"], "until": time.time() - 1}
+        session.save()
+        left(listener)
+    with listen(None, client=client) as again:
+        assert again.status == 401
+
+
 def test_one_more_stream_than_a_user_may_have_is_refused(
     listen: Callable[..., Listener], owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
