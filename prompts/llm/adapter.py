@@ -24,7 +24,7 @@ KEEPALIVE = 30.0  # seconds
 _T = TypeVar("_T")
 
 # What reading a response of another shape than documented runs into.
-_MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+MISSHAPEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 @cache
@@ -40,13 +40,13 @@ class Adapter(ABC):
 
     def __init__(self, credential: Credential) -> None:
         self.credential = credential
-        self._caught: tuple[type[Exception], ...] = (*self.sdk_errors, *_MISSHAPEN, OSError)
+        self._caught: tuple[type[Exception], ...] = (*self.sdk_errors, *MISSHAPEN, OSError)
         self._in_flight = 0
         self._retired = False
 
     async def complete(self, request: Request) -> Reply:
         async with self._busy(), self._guarded(_deadline(request.timeout)):
-            return _answered(await self._complete(request))
+            return answered(await self._complete(request))
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """Text as it comes, then one last `Delta` with the whole reply; closing it early closes the connection."""
@@ -64,6 +64,12 @@ class Adapter(ABC):
                 got = len(embedding.vectors)
                 raise LlmError(ErrorKind.BAD_RESPONSE, f"{len(texts)} texts came back as {got} vectors.")
             return embedding
+
+    @asynccontextmanager
+    async def calling(self, *, timeout: float) -> AsyncGenerator[None, None]:  # noqa: ASYNC109  a deadline, as everywhere
+        """For calls beyond answers, such as batches: `timeout` seconds, and nothing but `LlmError` out of it."""
+        async with self._busy(), self._guarded(_deadline(timeout)):
+            yield
 
     async def retire(self) -> None:
         """Close as soon as nothing is under way."""
@@ -93,7 +99,7 @@ class Adapter(ABC):
             if delta is None:
                 raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
             if delta.reply is not None:
-                _answered(delta.reply)
+                answered(delta.reply)
             return delta
 
     @asynccontextmanager
@@ -158,7 +164,8 @@ def expect(value: object, shape: type[_T]) -> _T:
     return value
 
 
-def _answered(reply: Reply) -> Reply:
+def answered(reply: Reply) -> Reply:
+    """The reply, unless it is a success with nothing in it."""
     if not reply.text.strip() and reply.finish_reason in (FinishReason.STOP, FinishReason.OTHER):
         raise LlmError(
             ErrorKind.BAD_RESPONSE,

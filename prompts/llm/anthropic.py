@@ -62,7 +62,7 @@ class AnthropicAdapter(Adapter):
     def __init__(self, credential: Credential) -> None:
         super().__init__(credential)
         limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE)
-        self._client = anthropic.AsyncAnthropic(
+        self.client = anthropic.AsyncAnthropic(
             api_key=credential.api_key,
             base_url=credential.base_url or BASE_URL,
             max_retries=0,
@@ -71,12 +71,12 @@ class AnthropicAdapter(Adapter):
         )
 
     async def aclose(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
     async def _complete(self, request: Request) -> Reply:
-        params, turn = self._params(request), _Turn()
+        params, turn = self.params(request), _Turn()
         for _ in range(1 + MAX_CONTINUATIONS):
-            raw = await self._client.messages.with_raw_response.create(**params)
+            raw = await self.client.messages.with_raw_response.create(**params)
             turn.add(expect(await raw.parse(), Message), headers=raw.headers)
             if not turn.paused:
                 break
@@ -84,7 +84,7 @@ class AnthropicAdapter(Adapter):
         return _reply(turn)
 
     async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        params, turn = self._params(request), _Turn()
+        params, turn = self.params(request), _Turn()
         for _ in range(1 + MAX_CONTINUATIONS):
             async with aclosing(self._pieces(params, turn)) as pieces:
                 async for delta in pieces:
@@ -96,7 +96,7 @@ class AnthropicAdapter(Adapter):
 
     async def _pieces(self, params: Mapping[str, Any], turn: _Turn) -> AsyncGenerator[Delta, None]:
         """The text of one request; what it amounted to is added to the turn."""
-        async with self._client.messages.stream(**params) as events:
+        async with self.client.messages.stream(**params) as events:
             ended = False
             async for event in events:
                 if event.type == "text":
@@ -106,7 +106,7 @@ class AnthropicAdapter(Adapter):
                 raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
             turn.add(await events.get_final_message(), headers=events.response.headers)
 
-    def _params(self, request: Request) -> dict[str, Any]:
+    def params(self, request: Request) -> dict[str, Any]:
         params: dict[str, Any] = {
             "model": request.model,
             "messages": [{"role": turn.role, "content": turn.text} for turn in request.turns],
@@ -129,6 +129,13 @@ class AnthropicAdapter(Adapter):
         if isinstance(error, anthropic.APIConnectionError | httpx2.HTTPError):
             return connection_kind(error)
         return ErrorKind.BAD_RESPONSE if isinstance(error, anthropic.AnthropicError) else None
+
+
+def reply_of(message: Message) -> Reply:
+    """A whole message that came without headers."""
+    turn = _Turn()
+    turn.add(message, headers={})
+    return _reply(turn)
 
 
 def _web_search(country: str) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from types import MappingProxyType
 from . import pricing
 from .types import Provider, Surface, Usage
 
+# Why a surface goes live only, though its provider has a batch endpoint.
+_OPENAI_SEARCH = "OpenAI documents no web search inside its Batch API; requests with it have been refused there."
+_PERPLEXITY = "Perplexity publishes no discount for its batches, so waiting would buy nothing."
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -32,7 +35,8 @@ class UnknownEngine(LookupError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """One way of asking one model. `estimated_tokens` (input, output) is what an answer reserves before it is asked;
-    `retires` is the day from which the provider no longer serves the model; `credential` names the key to use where the
+    `retires` is the day from which the provider no longer serves the model; `batches` says whether its provider's batch
+    endpoint answers it, too, and `unbatched` why not; `credential` names the key to use where the
     provider alone does not (compatible servers)."""
 
     provider: Provider
@@ -47,6 +51,8 @@ class Engine:
     streams: bool = True
     embeds: bool = False
     retires: date | None = None
+    batches: bool = False
+    unbatched: str = ""
     credential: str = ""
     base_url: str = ""
 
@@ -134,11 +140,14 @@ def _openai(model: str, label: str, **kwargs: object) -> Iterator[Engine]:
             max_output_tokens=16_384,
             takes_country=surface is Surface.WEB_SEARCH,
             takes_temperature=False,
+            batches=surface is Surface.MODEL,
+            unbatched=_OPENAI_SEARCH if surface is Surface.WEB_SEARCH else "",
             **kwargs,  # type: ignore[arg-type]
         )
 
 
 def _anthropic(model: str, label: str, **kwargs: object) -> Iterator[Engine]:
+    """Message Batches take whatever Messages take, web search included, which costs the same there."""
     for surface, suffix, tokens in (
         (Surface.WEB_SEARCH, " with web search", (15_000, 1_200)),
         (Surface.MODEL, "", (100, 900)),
@@ -150,11 +159,13 @@ def _anthropic(model: str, label: str, **kwargs: object) -> Iterator[Engine]:
             label=f"{label}{suffix}",
             estimated_tokens=tokens,
             takes_country=surface is Surface.WEB_SEARCH,
+            batches=True,
             **kwargs,  # type: ignore[arg-type]
         )
 
 
 def _google(model: str, label: str, **kwargs: object) -> Iterator[Engine]:
+    """Batches may be grounded in Google Search: its price is listed for them, too."""
     for surface, suffix in ((Surface.WEB_SEARCH, " with Google Search"), (Surface.MODEL, "")):
         grounded = surface is Surface.WEB_SEARCH
         yield Engine(
@@ -167,6 +178,7 @@ def _google(model: str, label: str, **kwargs: object) -> Iterator[Engine]:
             takes_country=grounded,
             takes_language=grounded,
             embeds=True,
+            batches=True,
             **kwargs,  # type: ignore[arg-type]
         )
 
@@ -182,6 +194,7 @@ def _perplexity(model: str, label: str, *, retires: date | None = None) -> Engin
         max_output_tokens=8_000,
         takes_country=True,
         retires=retires,
+        unbatched=_PERPLEXITY,
     )
 
 
@@ -229,6 +242,6 @@ def all_engines() -> tuple[Engine, ...]:
     return _current.engines
 
 
-def price(engine: Engine, usage: Usage, *, at: datetime | None = None) -> Decimal | None:
-    """What `usage` of `engine` cost in USD, or None where nobody knows."""
-    return pricing.price(engine.provider, engine.model, usage, at=at)
+def price(engine: Engine, usage: Usage, *, at: datetime | None = None, batch: bool = False) -> Decimal | None:
+    """What `usage` of `engine` cost in USD, live or in a batch, or None where nobody knows."""
+    return pricing.price(engine.provider, engine.model, usage, at=at, batch=batch)

@@ -58,8 +58,8 @@ class Transcript:
 
 class ChatCompletionsAdapter(OpenAISdkAdapter):
     async def _complete(self, request: Request) -> Reply:
-        raw = await self._client.chat.completions.with_raw_response.create(
-            **self._params(request), timeout=request.timeout
+        raw = await self.client.chat.completions.with_raw_response.create(
+            **self.params(request), timeout=request.timeout
         )
         transcript = Transcript()
         completion = expect(raw.parse(), ChatCompletion)
@@ -70,15 +70,15 @@ class ChatCompletionsAdapter(OpenAISdkAdapter):
 
     async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         transcript = Transcript()
-        params = self._params(request) | self._stream_params()
-        async with await self._client.chat.completions.create(**params, stream=True, timeout=request.timeout) as chunks:
+        params = self.params(request) | self._stream_params()
+        async with await self.client.chat.completions.create(**params, stream=True, timeout=request.timeout) as chunks:
             async for chunk in chunks:
                 if text := transcript.add(chunk):
                     yield Delta(text=text)
             if transcript.finish:
                 yield Delta(reply=self._reply(transcript, headers=chunks.response.headers))
 
-    def _params(self, request: Request) -> dict[str, Any]:
+    def params(self, request: Request) -> dict[str, Any]:
         system = [{"role": "system", "content": request.system}] if request.system else []
         params: dict[str, Any] = {
             "model": request.model,

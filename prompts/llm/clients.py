@@ -9,9 +9,14 @@ from collections.abc import Callable
 
 from .adapter import Adapter
 from .anthropic import AnthropicAdapter
+from .anthropic_batches import AnthropicBatches
+from .batches import Batches
 from .compatible import CompatibleAdapter
+from .errors import ErrorKind, LlmError
 from .gemini import GeminiAdapter
+from .gemini_batches import GeminiBatches
 from .openai import OpenAIAdapter
+from .openai_batches import OpenAIBatches
 from .perplexity import PerplexityAdapter
 from .types import Credential, Provider
 
@@ -83,6 +88,18 @@ _pool = AdapterPool()
 
 def adapter_for(credential: Credential) -> Adapter:
     return _pool.adapter_for(credential)
+
+
+def batches_for(credential: Credential) -> Batches:
+    """The batch endpoint behind a credential; raises `LlmError` where its provider has none that we speak."""
+    adapter = adapter_for(credential)
+    if isinstance(adapter, OpenAIAdapter):
+        return OpenAIBatches(adapter)
+    if isinstance(adapter, AnthropicAdapter):
+        return AnthropicBatches(adapter)
+    if isinstance(adapter, GeminiAdapter):
+        return GeminiBatches(adapter)
+    raise LlmError(ErrorKind.UNSUPPORTED, f"{credential.provider.label} offers no batches here.")
 
 
 async def aclose_all() -> None:

@@ -129,7 +129,7 @@ class GeminiAdapter(Adapter):
         self._session = aiohttp.ClientSession(
             connector=connector, trust_env=True, read_bufsize=_READ_BUFFER, middlewares=(_note,)
         )
-        self._client = genai.Client(
+        self.client = genai.Client(
             vertexai=False,
             api_key=credential.api_key or "none",
             http_options=gt.HttpOptions(
@@ -144,32 +144,28 @@ class GeminiAdapter(Adapter):
 
     async def aclose(self) -> None:
         await self._session.close()
-        await self._client.aio.aclose()
-        self._client.close()
+        await self.client.aio.aclose()
+        self.client.close()
 
     async def _complete(self, request: Request) -> Reply:
-        transcript = _Transcript()
         opened: list[aiohttp.ClientResponse] = []
         try:
             with _noted(opened):
-                response = await self._client.aio.models.generate_content(
-                    model=request.model, contents=_contents(request), config=_config(request)
+                response = await self.client.aio.models.generate_content(
+                    model=request.model, contents=contents_of(request), config=config_of(request)
                 )
         finally:
             for one in opened:
                 one.close()
-        transcript.add(response)
-        if not response.candidates:
-            raise LlmError(ErrorKind.BAD_RESPONSE, "The answer has no candidates.")
-        return transcript.reply(model=request.model)
+        return reply_of(response, model=request.model)
 
     async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         transcript = _Transcript()
         opened: list[aiohttp.ClientResponse] = []
         try:
             with _noted(opened):
-                chunks = await self._client.aio.models.generate_content_stream(
-                    model=request.model, contents=_contents(request), config=_config(request)
+                chunks = await self.client.aio.models.generate_content_stream(
+                    model=request.model, contents=contents_of(request), config=config_of(request)
                 )
                 chunk = await anext(chunks, None)  # only now is the request sent
             while chunk is not None:
@@ -185,7 +181,7 @@ class GeminiAdapter(Adapter):
     async def _embed(self, texts: Sequence[str], *, model: str) -> Embedding:
         contents = [gt.Content(role="user", parts=[gt.Part(text=text)]) for text in texts]
         options = gt.HttpOptions(timeout=int(EMBED_TIMEOUT * 1000))
-        response = await self._client.aio.models.embed_content(
+        response = await self.client.aio.models.embed_content(
             model=model, contents=list(contents), config=gt.EmbedContentConfig(http_options=options)
         )
         used = response.usage_metadata
@@ -207,14 +203,23 @@ class GeminiAdapter(Adapter):
         return ErrorKind.CONNECTION if isinstance(error, aiohttp.ClientError) else None
 
 
-def _contents(request: Request) -> list[gt.ContentUnionDict]:
+def reply_of(response: gt.GenerateContentResponse, *, model: str) -> Reply:
+    """A whole response, whichever way it came."""
+    transcript = _Transcript()
+    transcript.add(response)
+    if not response.candidates:
+        raise LlmError(ErrorKind.BAD_RESPONSE, "The answer has no candidates.")
+    return transcript.reply(model=model)
+
+
+def contents_of(request: Request) -> list[gt.ContentUnionDict]:
     return [
         gt.Content(role="model" if turn.role == "assistant" else "user", parts=[gt.Part(text=turn.text)])
         for turn in request.turns
     ]
 
 
-def _config(request: Request) -> gt.GenerateContentConfig:
+def config_of(request: Request) -> gt.GenerateContentConfig:
     grounded = request.surface is Surface.WEB_SEARCH
     return gt.GenerateContentConfig(
         http_options=gt.HttpOptions(timeout=int(request.timeout * 1000)),

@@ -37,18 +37,18 @@ class OpenAISdkAdapter(Adapter):
     def __init__(self, credential: Credential) -> None:
         super().__init__(credential)
         limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE)
-        self._client = openai.AsyncOpenAI(
+        self.client = openai.AsyncOpenAI(
             api_key=credential.api_key or "none",  # a local server may want none, the SDK insists on one
             base_url=credential.base_url or self.base_url,
             max_retries=0,
             http_client=openai.DefaultAioHttpClient(limits=limits, verify=tls()),
         )
         # The SDK takes both from the environment, where they belong to the operator and not to this key's account.
-        self._client.organization = None
-        self._client.project = None
+        self.client.organization = None
+        self.client.project = None
 
     async def aclose(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
     def _translate(self, error: Exception) -> failures.Rejection | ErrorKind | None:
         if isinstance(error, openai.APIStatusError):
@@ -64,7 +64,7 @@ class OpenAISdkAdapter(Adapter):
         return None
 
     async def _embed(self, texts: Sequence[str], *, model: str) -> Embedding:
-        created = await self._client.embeddings.create(input=list(texts), model=model, encoding_format="float")
+        created = await self.client.embeddings.create(input=list(texts), model=model, encoding_format="float")
         created = expect(created, openai.types.CreateEmbeddingResponse)
         ordered = sorted(created.data, key=lambda item: item.index)
         return Embedding(
@@ -78,22 +78,22 @@ class ResponsesAdapter(OpenAISdkAdapter):
     """The Responses protocol; whoever else speaks it says how it searches and where it puts its sources."""
 
     async def _complete(self, request: Request) -> Reply:
-        raw = await self._client.responses.with_raw_response.create(**self._params(request), timeout=request.timeout)
-        return self._reply(expect(raw.parse(), Response), headers=raw.headers)
+        raw = await self.client.responses.with_raw_response.create(**self.params(request), timeout=request.timeout)
+        return self.reply(expect(raw.parse(), Response), headers=raw.headers)
 
     async def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        params = self._params(request)
-        async with await self._client.responses.create(**params, stream=True, timeout=request.timeout) as events:
+        params = self.params(request)
+        async with await self.client.responses.create(**params, stream=True, timeout=request.timeout) as events:
             async for event in events:
                 if event.type in ("response.output_text.delta", "response.refusal.delta"):
                     yield Delta(text=event.delta)
                 elif event.type in _END_EVENTS:
-                    yield Delta(reply=self._reply(event.response, headers=events.response.headers))
+                    yield Delta(reply=self.reply(event.response, headers=events.response.headers))
                     return
                 elif event.type == "error":
                     raise self._failed(event.model_dump(), headers=events.response.headers)
 
-    def _params(self, request: Request) -> dict[str, Any]:
+    def params(self, request: Request) -> dict[str, Any]:
         params: dict[str, Any] = {
             "model": request.model,
             "input": [{"role": turn.role, "content": turn.text} for turn in request.turns],
@@ -114,7 +114,7 @@ class ResponsesAdapter(OpenAISdkAdapter):
     def _queries(self, response: Response) -> Iterable[str]:
         return ()
 
-    def _reply(self, response: Response, *, headers: httpx2.Headers) -> Reply:
+    def reply(self, response: Response, *, headers: httpx2.Headers) -> Reply:
         if response.status in ("failed", "cancelled"):
             raise self._failed(response.error.model_dump() if response.error else {}, headers=headers)
         if response.status not in ("completed", "incomplete"):
@@ -137,8 +137,8 @@ class ResponsesAdapter(OpenAISdkAdapter):
 
 
 class OpenAIAdapter(ResponsesAdapter):
-    def _params(self, request: Request) -> dict[str, Any]:
-        params = super()._params(request) | {"store": False}
+    def params(self, request: Request) -> dict[str, Any]:
+        params = super().params(request) | {"store": False}
         if request.surface is Surface.WEB_SEARCH:
             params["tools"] = [_web_search(request.country)]
             params["include"] = ["web_search_call.action.sources"]

@@ -43,8 +43,8 @@ class PerplexityAdapter(ChatCompletionsAdapter):
     def _stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         return self._agent._stream(request) if "/" in request.model else super()._stream(request)
 
-    def _params(self, request: Request) -> dict[str, Any]:
-        params = super()._params(request)
+    def params(self, request: Request) -> dict[str, Any]:
+        params = super().params(request)
         if request.surface is Surface.MODEL:
             params["extra_body"] = {"disable_search": True}
         elif request.country:
@@ -63,8 +63,8 @@ class AgentAdapter(ResponsesAdapter):
 
     _embed = Adapter._embed
 
-    def _params(self, request: Request) -> dict[str, Any]:
-        params = super()._params(request)
+    def params(self, request: Request) -> dict[str, Any]:
+        params = super().params(request)
         if request.surface is Surface.WEB_SEARCH:
             params["tools"] = [{"type": "web_search"} | (_near(request.country) if request.country else {})]
             params["tool_choice"] = {"type": "web_search"}  # offered alone, it may go unused

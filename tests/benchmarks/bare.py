@@ -55,7 +55,7 @@ def raw_call(root: str, key: str) -> Callable[[int], Awaitable[None]]:
     provider = engine.provider.value
     credential = Credential(provider=engine.provider, id="bare", api_key="sim-bare", base_url=root + PATHS[provider])
     adapter: Any = adapter_for(credential)
-    client = adapter._client
+    client = adapter.client
 
     async def ask(number: int) -> None:
         turn = Turn(role="user", text=QUESTION.format(number))
@@ -64,14 +64,14 @@ def raw_call(root: str, key: str) -> Callable[[int], Awaitable[None]]:
             model=engine.model, turns=(turn,), surface=engine.surface, max_output_tokens=limit, timeout=120.0
         )
         if provider == "openai":
-            await client.responses.create(**adapter._params(asked), timeout=asked.timeout)
+            await client.responses.create(**adapter.params(asked), timeout=asked.timeout)
         elif provider == "anthropic":
-            await client.messages.create(**adapter._params(asked))
+            await client.messages.create(**adapter.params(asked))
         elif provider == "google":
             contents, config = gemini._contents(asked), gemini._config(asked)
             await client.aio.models.generate_content(model=asked.model, contents=contents, config=config)
         else:
-            await client.chat.completions.create(**adapter._params(asked), timeout=asked.timeout)
+            await client.chat.completions.create(**adapter.params(asked), timeout=asked.timeout)
 
     return ask
 

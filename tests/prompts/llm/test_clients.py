@@ -52,7 +52,7 @@ async def test_changed_key_gets_a_new_adapter_and_closes_the_old(pool: AdapterPo
     assert new is pool.adapter_for(changed(OPENAI, api_key="sim-two"))
     await pool.aclose_all()
     assert isinstance(old, OpenAIAdapter)
-    assert old._client.is_closed()
+    assert old.client.is_closed()
 
 
 async def test_stream_under_way_survives_a_changed_key(wire: Wire, pool: AdapterPool, ask: Ask) -> None:
@@ -82,7 +82,7 @@ async def test_stream_under_way_survives_a_changed_key(wire: Wire, pool: Adapter
     last = [piece async for piece in pieces][-1]
     assert last.reply is not None
     assert isinstance(old, OpenAIAdapter)
-    assert old._client.is_closed()
+    assert old.client.is_closed()
 
 
 async def test_pool_keeps_no_more_than_its_limit(pool: AdapterPool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ async def test_child_process_leaves_its_parents_clients_alone(
     assert pool.adapter_for(OPENAI) is not parents
     await pool.aclose_all()
     assert isinstance(parents, OpenAIAdapter)
-    assert not parents._client.is_closed()
+    assert not parents.client.is_closed()
     await parents.aclose()
 
 
