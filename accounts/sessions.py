@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +13,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.db.models import Exists, OuterRef
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -116,6 +117,15 @@ def _open_keys(user: User, keys: list[str]) -> set[str]:
         if ours and constant_time_compare(data.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
             found.add(session.session_key)
     return found
+
+
+def forget_expired() -> int:
+    """Sessions that nobody can use any more, and the notes of where they were. How many sessions."""
+    forgotten, _rows = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    known = Session.objects.filter(session_key=OuterRef("session_key"))
+    # A note of today may be of a session that is being started.
+    UserSession.objects.filter(~Exists(known), last_seen_at__lt=timezone.now() - timedelta(days=1)).delete()
+    return forgotten
 
 
 def end_place(user: User, place_id: int) -> bool:

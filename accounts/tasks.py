@@ -1,4 +1,4 @@
-"""Wiring: letters that wait, and exports."""
+"""Wiring: letters that wait, exports, and sessions that are over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from accounts import exporting, mail
+from accounts import exporting, mail, sessions
 
 logger = logging.getLogger("prompter.mail")
 
@@ -38,6 +38,11 @@ def build_export(export_id: int) -> None:
 @shared_task(ignore_result=True, time_limit=600, soft_time_limit=590)
 def sweep_exports() -> None:
     exporting.sweep()
+
+
+@shared_task(ignore_result=True, time_limit=600, soft_time_limit=590)
+def forget_sessions() -> None:
+    sessions.forget_expired()
 
 
 def send_export(export_id: int) -> None:

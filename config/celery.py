@@ -37,6 +37,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 30},
     },
+    f"{CODE_PREFIX}deliver webhooks": {
+        "task": "orgs.tasks.deliver_webhooks",
+        "schedule": 10.0,
+        "options": {"expires": 30},
+    },
+    f"{CODE_PREFIX}prune webhooks": {
+        "task": "orgs.tasks.prune_webhooks",
+        "schedule": 3_600.0,
+        "options": {"expires": 600},
+    },
     f"{CODE_PREFIX}sweep suggestions": {
         "task": "prompts.tasks.sweep_suggestions",
         "schedule": 10.0,
@@ -46,6 +56,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "accounts.tasks.sweep_exports",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    f"{CODE_PREFIX}forget sessions": {
+        "task": "accounts.tasks.forget_sessions",
+        "schedule": 86_400.0,
+        "options": {"expires": 3_600},
     },
     f"{CODE_PREFIX}send letters": {
         "task": "accounts.tasks.deliver_letters",

@@ -1,5 +1,6 @@
 """A person's own pages: there for them, not for strangers; sessions; where `next` may lead."""
 
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -7,10 +8,12 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AccountEvent, User
 from accounts.records import MEANINGS, UnknownAct, record
 from accounts.sessions import browser_of
+from accounts.tasks import forget_sessions
 from tests.cast import PASSWORD
 from tests.screens import ClientOf
 
@@ -102,6 +105,19 @@ def test_sessions_that_are_over_are_forgotten(client_of: ClientOf, owner: User) 
     Session.objects.filter(session_key=gone.session.session_key).delete()
     assert len(here.get(reverse("usersessions_list")).context["places"]) == 1
     assert UserSession.objects.filter(user=owner).count() == 1
+
+
+def test_expired_sessions_are_cleared_with_their_notes_and_no_others(owner: User) -> None:
+    here, old, fresh = sign_in(owner, FIREFOX), sign_in(owner, SAFARI), sign_in(owner, SAFARI)
+    yesterday, key = timezone.now() - timedelta(days=1, minutes=1), old.session.session_key
+    Session.objects.filter(session_key=key).update(expire_date=yesterday)
+    UserSession.objects.filter(session_key=key).update(last_seen_at=yesterday)
+    Session.objects.filter(session_key=fresh.session.session_key).delete()  # noted a moment ago: it may be on its way
+    forget_sessions()
+    assert not Session.objects.filter(session_key=key).exists()
+    left = set(UserSession.objects.values_list("session_key", flat=True))
+    assert left == {here.session.session_key, fresh.cookies["sessionid"].value}
+    assert here.get(reverse("account-profile")).status_code == 200
 
 
 def test_the_last_use_is_not_written_with_every_page(client_of: ClientOf, owner: User) -> None:
