@@ -36,6 +36,7 @@ MEANINGS: dict[str, str | Promise] = {
     "sessions.ended": _("All other sessions ended"),
     "service.connected": _("Sign-in service connected"),
     "service.disconnected": _("Sign-in service disconnected"),
+    "organization.founded": _("Organization created"),
     "profile.changed": _("Profile changed"),
     "impersonation.started": _("An operator began to act as you"),
     "impersonation.ended": _("An operator stopped acting as you"),

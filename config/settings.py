@@ -113,6 +113,7 @@ MIDDLEWARE = [
     "config.health.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.compression.Compressed",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -335,7 +336,9 @@ LLM_TOKENS_PER_MINUTE: dict[str, int] = {
 }
 # Answers an organization may ask for in a calendar month; 0 means no limit.
 MONTHLY_ANSWERS = env.integer("MONTHLY_ANSWERS", default=0)
-# Invitations an organization may send in a day.
+# Organizations that one person may found in a day; 0 means no limit.
+ORGANIZATIONS_PER_DAY = env.integer("ORGANIZATIONS_PER_DAY", default=5)
+# Invitations an organization, and a person over all of theirs, may send in a day.
 INVITATIONS_PER_DAY = env.integer("INVITATIONS_PER_DAY", default=50, least=1)
 # Days in which owners can take back that their organization is deleted.
 ORG_DELETION_GRACE_DAYS = env.integer("ORG_DELETION_GRACE_DAYS", default=14, least=1)

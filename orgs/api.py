@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orgs import invitations, members
+from orgs.allowance import TooMany
 from orgs.invitations import DAY, is_address
 from orgs.models import Invitation, Membership
 from orgs.rest import Conflict, OrgViewSet
@@ -107,7 +108,7 @@ class InvitationViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
         self.membership.user = self.user
         try:
             sent = invitations.invite(self.org, [email], role=role, actor=self.membership)
-        except invitations.TooMany as refused:
+        except TooMany as refused:
             raise Throttled(wait=DAY.total_seconds()) from refused
         if sent.members:
             raise Conflict("This person is a member already.", code="member")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
+from accounts.models import AccountEvent
+from accounts.records import record
 from orgs.events import emit
 from orgs.models import Membership, Organization
 from orgs.naming import RESERVED
@@ -20,10 +23,17 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 _SAME_CLICK = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_FOUNDED = "organization.founded"
+
+
+class TooManyFounded(Exception):
+    """The user has founded as many organizations today as they may."""
 
 
 def found_organization(user: User, *, name: str) -> Organization:
-    """A new organization that `user` owns, under a slug made of its name. Sent twice, it is founded once."""
+    """A new organization that `user` owns, under a slug made of its name. Sent twice, it is founded once.
+    Raises `TooManyFounded`."""
     for _ in range(_TRIES):
         slug = free_slug(name)
         try:
@@ -53,11 +63,21 @@ def _found(user: User, *, name: str, slug: str) -> Organization:
     with transaction.atomic():
         if founded := _just_founded(user, name=name):
             return founded
+        _spend_one(user)
         org = Organization.objects.create(name=name, slug=slug)
         with org_scope(org):
             Membership.objects.for_org(org).create(org=org, user=user, role=Role.OWNER)
             emit(org, "org.created", actor=user, target=org)
+        record(user, _FOUNDED, data={"organization": org.pk})
     return org
+
+
+def _spend_one(user: User) -> None:
+    """Counted by what cannot be undone: who gives an organization away has founded it all the same. The caller holds
+    the user's row, so that two requests do not count the same."""
+    founded = AccountEvent.objects.filter(user_id=user.pk, name=_FOUNDED, created_at__gte=timezone.now() - _DAY)
+    if 0 < settings.ORGANIZATIONS_PER_DAY <= founded.count():
+        raise TooManyFounded(f"{settings.ORGANIZATIONS_PER_DAY} organizations a day")
 
 
 def _just_founded(user: User, *, name: str) -> Organization | None:

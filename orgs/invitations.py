@@ -21,6 +21,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.mail import send, site_link
+from orgs import allowance
+from orgs.allowance import TooMany
 from orgs.events import emit
 from orgs.models import Event, Invitation, Membership, Organization
 from orgs.naming import unlinked
@@ -36,14 +38,6 @@ MOST_AT_ONCE = 20
 MAX_EMAIL = 254
 _SENT = ("invitation.sent", "invitation.resent")
 _signer = Signer(sep=".", salt="orgs.invitations")
-
-
-class TooMany(Exception):
-    """The organization has sent as many invitations today as it may."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-        super().__init__(f"{left} more invitations may be sent today")
 
 
 class Unusable(Exception):
@@ -107,7 +101,7 @@ def invite(org: Organization, emails: Iterable[str], *, role: Role, actor: Membe
         joined = _members_among(org, wanted)
         sent.members.extend(email for email in wanted if email in joined)
         sent.invited.extend(email for email in wanted if email not in joined)
-        _spend(org, len(sent.invited))
+        _spend(org, sent.invited, actor=actor)
         for email in sent.invited:
             _offer(org, email, role=role, actor=actor)
     return sent
@@ -119,7 +113,7 @@ def resend(org: Organization, pk: int, *, actor: Membership) -> Invitation:
         org.take_turn()
         invitation = open_one(org, pk)
         _demand(actor, Role(invitation.role))
-        _spend(org, 1)
+        _spend(org, [invitation.email], actor=actor)
         _send(org, invitation, actor=actor, event="invitation.resent")
     return invitation
 
@@ -219,11 +213,12 @@ def _members_among(org: Organization, emails: list[str]) -> set[str]:
     return {email.lower() for email in (*own, *main)} & set(emails)
 
 
-def _spend(org: Organization, count: int) -> None:
+def _spend(org: Organization, emails: list[str], *, actor: Membership) -> None:
     since = timezone.now() - DAY
     spent = Event.objects.for_org(org).filter(name__in=_SENT, created_at__gte=since).count()
-    if spent + count > settings.INVITATIONS_PER_DAY:
+    if spent + len(emails) > settings.INVITATIONS_PER_DAY:
         raise TooMany(max(settings.INVITATIONS_PER_DAY - spent, 0))
+    allowance.spend(actor.user_id, emails)
 
 
 def _offer(org: Organization, email: str, *, role: Role, actor: Membership) -> None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from orgs.access import LAST_ORG
 from orgs.forms import OrganizationForm
-from orgs.founding import found_organization
+from orgs.founding import TooManyFounded, found_organization
 from orgs.models import Membership, open_organization
 from orgs.roles import Role
 from orgs.scoping import user_scope
@@ -41,9 +41,13 @@ def home(request: HttpRequest) -> HttpResponse:
 def organization_new(request: HttpRequest) -> HttpResponse:
     form = OrganizationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        org = found_organization(cast("User", request.user), name=form.cleaned_data["name"])
-        messages.success(request, _("%(name)s is ready.") % {"name": org.name})
-        return redirect("onboarding-start", org.slug)
+        try:
+            org = found_organization(cast("User", request.user), name=form.cleaned_data["name"])
+        except TooManyFounded:
+            form.add_error(None, _("You have created as many organizations today as you may. Try again tomorrow."))
+        else:
+            messages.success(request, _("%(name)s is ready.") % {"name": org.name})
+            return redirect("onboarding-start", org.slug)
     return render(request, "orgs/organization_form.html", {"form": form}, status=422 if form.is_bound else 200)
 
 

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods
 
 from orgs import invitations
 from orgs.access import OrgRequest, org_view
+from orgs.allowance import TooMany
 from orgs.forms import InviteForm
-from orgs.invitations import Offer, Sent, TooMany, Unusable, addressed_to, masked, offer_of
+from orgs.invitations import Offer, Sent, Unusable, addressed_to, masked, offer_of
 from orgs.pages import READ_OR_POST, show_confirm
 from orgs.roles import Permission, Role
 from orgs.views.members import members_context
@@ -107,6 +108,13 @@ def _unusable(request: HttpRequest, refused: Unusable) -> HttpResponse:
 
 
 def too_many(refused: TooMany) -> str:
+    if refused.full:
+        told = ngettext(
+            "%(emails)s was invited as often today as an address may be. Try again tomorrow.",
+            "%(emails)s were invited as often today as an address may be. Try again tomorrow.",
+            len(refused.full),
+        )
+        return told % {"emails": ", ".join(refused.full)}
     if not refused.left:
         return _("Today's invitations are used up. Try again tomorrow.")
     told = ngettext(

@@ -29,6 +29,11 @@ def make_invitation(org: Organization, email: str, *, by: User, role: Role = Rol
         )
 
 
+def invitation_of(org: Organization, email: str) -> Invitation:
+    with org_scope(org):
+        return Invitation.objects.for_org(org).get(email=email)
+
+
 def send_invitations(org: Organization, emails: Sequence[str], *, by: User, role: Role = Role.MEMBER) -> list[str]:
     """The paths of the links, in the order of the addresses."""
     with org_scope(org):

@@ -1,15 +1,18 @@
 """The way in: signing up, founding an organization, and the first page."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from orgs.forms import OrganizationForm
-from orgs.founding import first_free, found_organization
+from orgs.founding import TooManyFounded, first_free, found_organization
 from orgs.models import Event, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
@@ -55,6 +58,33 @@ def test_a_cookie_that_names_nothing_leads_home_all_the_same(viewer: User, clien
 def test_a_disabled_organization_is_nobodys_home(viewer: User, org: Organization, client_of: ClientOf) -> None:
     Organization.objects.filter(pk=org.pk).update(disabled_at=org.created_at)
     assert client_of(viewer).get("/").status_code == 200
+
+
+def test_somebody_founds_only_so_many_organizations_a_day(
+    newcomer: User, viewer: User, client_of: ClientOf, settings: Any
+) -> None:
+    settings.ORGANIZATIONS_PER_DAY = 2
+    client = client_of(newcomer)
+    for name in ("One", "Two"):
+        client.post(reverse("organization-new"), {"name": name})
+    refused = client.post(reverse("organization-new"), {"name": "Three"})
+    assert refused.status_code == 422
+    assert "Try again tomorrow" in refused.content.decode()
+    assert not Organization.objects.filter(slug="three").exists()
+    assert client_of(viewer).post(reverse("organization-new"), {"name": "Three"}).status_code == 302
+    settings.ORGANIZATIONS_PER_DAY = 0
+    assert client.post(reverse("organization-new"), {"name": "Four"}).status_code == 302
+
+
+def test_yesterdays_organizations_are_not_counted_and_one_given_away_is(newcomer: User, settings: Any) -> None:
+    settings.ORGANIZATIONS_PER_DAY = 1
+    given = found_organization(newcomer, name="One")
+    with org_scope(given):
+        Membership.objects.for_org(given).delete()
+    with pytest.raises(TooManyFounded):
+        found_organization(newcomer, name="Two")
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1), tick=False):
+        assert found_organization(newcomer, name="Two").slug == "two"
 
 
 def test_founding_makes_an_owner_and_an_event(newcomer: User, client_of: ClientOf) -> None:

@@ -15,18 +15,13 @@ from orgs.models import Event, Invitation, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
 from tests.cast import make_member, make_org
-from tests.orgs.invited import link_to, make_user, send_invitations
+from tests.orgs.invited import invitation_of, link_to, make_user, send_invitations
 from tests.screens import ClientOf
 
 
 def roles(org: Organization) -> dict[str, str]:
     with org_scope(org):
         return dict(Membership.objects.for_org(org).values_list("user__email", "role"))
-
-
-def invitation_of(org: Organization, email: str) -> Invitation:
-    with org_scope(org):
-        return Invitation.objects.for_org(org).get(email=email)
 
 
 def change(org: Organization, **fields: object) -> None:
