@@ -29,6 +29,8 @@ from orgs.models import (
     NotificationPreference,
     Organization,
     PendingEvent,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from orgs.naming import UnfitName, clean_title
 from orgs.roles import Role
@@ -245,6 +247,26 @@ class NotificationPreferenceAdmin(HistoryAdmin):
     list_filter = ("enabled",)
     list_select_related = ("org", "user")
     search_fields = ("=org__slug", "=user__email")
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(HistoryAdmin):
+    """The secrets are nowhere to be seen."""
+
+    list_display = ("host", "org", "description", "disabled_at", "disabled_reason", "failing_since", "created_at")
+    list_filter = (("disabled_at", admin.EmptyFieldListFilter), ("failing_since", admin.EmptyFieldListFilter))
+    list_select_related = ("org",)
+    search_fields = ("=org__slug", "url")
+    exclude = ("ciphertext", "previous_ciphertext", "uuid")
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(HistoryAdmin):
+    list_display = ("message_id", "org", "endpoint", "type", "status", "attempts", "code", "due_at", "finished_at")
+    list_filter = ("status",)
+    list_select_related = ("org", "endpoint", "event")
+    search_fields = ("=org__slug", "=uuid")
+    exclude = ("body",)
 
 
 for unused in (Switch, Sample):

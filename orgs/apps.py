@@ -10,6 +10,7 @@ class OrgsConfig(AppConfig):
 
     def ready(self) -> None:
         from orgs import departing  # noqa: F401 - hears of accounts that are closed
+        from orgs.webhooks import events  # noqa: F401 - declares them
 
 
 class OperatorsConfig(admin_apps.AdminConfig):

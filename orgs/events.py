@@ -89,6 +89,8 @@ def emit(
     """Write one event row of `org` in the caller's transaction; `before` and `after` are what changed, never secrets.
     Raises `UndeclaredEvent`."""
     from orgs.models import Event, PendingEvent
+    from orgs.webhooks.offers import is_offered
+    from orgs.webhooks.queue import enqueue
 
     if name not in _DECLARED:
         raise UndeclaredEvent(f"{name!r} is not declared; known: {', '.join(sorted(_DECLARED))}")
@@ -111,6 +113,8 @@ def emit(
     event.save(force_insert=True)
     if _DECLARED[name].notifies:
         PendingEvent(org_id=org_id, event=event, due_at=timezone.now() + _GRACE).save(force_insert=True)
+    if is_offered(name):
+        enqueue(event)
     transaction.on_commit(partial(event_committed.send, sender=None, event_id=event.pk, org_id=org_id, name=name))
     return event
 

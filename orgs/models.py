@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from urllib.parse import urlsplit
+
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from waffle.models import AbstractUserFlag
 from waffle.utils import keyfmt
 
@@ -206,6 +211,110 @@ class NotificationPreference(OrgModel):
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.channel}: {'on' if self.enabled else 'off'}"
+
+
+class WebhookEndpoint(OrgModel):
+    """Where an organization is told of events by signed requests. The secret is encrypted and bound to this row by
+    `uuid`; the previous one goes on signing until `previous_until`."""
+
+    class Reason(models.TextChoices):
+        MEMBER = "member", _("Switched off")
+        FAILING = "failing", _("Switched off after days of failures")
+        GONE = "gone", _("Switched off: the receiver said that it is gone")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    url = models.CharField(max_length=2_048)
+    description = models.CharField(max_length=120, blank=True)
+    events = ArrayField(models.CharField(max_length=60))
+    ciphertext = models.BinaryField(editable=False)
+    previous_ciphertext = models.BinaryField(null=True, editable=False)
+    previous_until = models.DateTimeField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(max_length=8, choices=Reason.choices, blank=True)
+    # Nothing has got through since.
+    failing_since = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.CheckConstraint(condition=Q(events__len__gte=1), name="orgs_webhookendpoint_wants_something"),
+            models.CheckConstraint(
+                condition=Q(disabled_at=None, disabled_reason="")
+                | Q(disabled_at__isnull=False, disabled_reason__in=["member", "failing", "gone"]),
+                name="orgs_webhookendpoint_disabled_why",
+            ),
+            models.CheckConstraint(
+                condition=Q(previous_ciphertext=None, previous_until=None)
+                | Q(previous_ciphertext__isnull=False, previous_until__isnull=False),
+                name="orgs_webhookendpoint_previous_ends",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description or self.host
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.disabled_at is None
+
+
+class WebhookDelivery(OrgModel):
+    """One event for one endpoint: written with the event, sent until it has arrived or is given up. `attempts` is the
+    fencing token of whoever holds the lease. Without an event it is a test."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Waiting")
+        SUCCEEDED = "succeeded", _("Delivered")
+        FAILED = "failed", _("Given up")
+        DROPPED = "dropped", _("Not sent")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    endpoint = OrgForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")
+    event = OrgForeignKey(Event, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    type = models.CharField(max_length=60)
+    body = models.TextField(blank=True, help_text="Made before the first attempt; every further one sends the same.")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts_before = models.PositiveSmallIntegerField(default=0, help_text="Made before it was last asked for anew.")
+    due_at = models.DateTimeField(default=timezone.now)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    code = models.PositiveSmallIntegerField(null=True, blank=True, help_text="The last answer's status.")
+    response = models.TextField(blank=True, help_text="The beginning of the last answer.")
+    history = models.JSONField(default=list, blank=True, help_text="When each attempt was made, and how it went.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "event"], condition=Q(event__isnull=False), name="orgs_webhookdelivery_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending", finished_at=None)
+                | (~Q(status="pending") & Q(finished_at__isnull=False, leased_until=None)),
+                name="orgs_webhookdelivery_open_or_finished",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["endpoint", "due_at"], condition=Q(status="pending"), name="orgs_webhookdelivery_due"),
+            models.Index(fields=["endpoint", "-id"], name="orgs_webhookdelivery_recent"),
+            models.Index(
+                fields=["finished_at"], condition=Q(finished_at__isnull=False), name="orgs_webhookdelivery_old"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id
+
+    @property
+    def message_id(self) -> str:
+        """What receivers know it by, however often it is sent."""
+        return f"msg_{self.uuid.hex}"
 
 
 class Flag(AbstractUserFlag):

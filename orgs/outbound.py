@@ -1,4 +1,4 @@
-"""The one way to fetch an address that somebody gave us: pinned to a checked public address, small, soon over."""
+"""The one way to an address that somebody gave us: pinned to a checked public address, small, soon over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -28,6 +28,8 @@ _TRIED_ADDRESSES = 3
 _PATIENCE = httpx.Timeout(None, connect=4.0)  # the whole fetch has a limit of its own
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
+
+_ANSWER = 1_024  # bytes of an answer to a POST that are read
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -62,6 +64,23 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What is posted, with headers of its own."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """Any status, redirects too; `text` is the beginning of what came with it."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a connection goes: checked addresses and a port, whatever the name says later."""
 
@@ -88,6 +107,28 @@ async def fetch(url: str, *, limits: Limits | None = None, resolve: Resolve = sy
 def fetch_now(url: str, *, limits: Limits | None = None, resolve: Resolve = system_resolver) -> Fetched:
     """`fetch`, for code without an event loop."""
     return asyncio.run(fetch(url, limits=limits, resolve=resolve))
+
+
+async def post(url: str, sent: Sent, *, seconds: float, resolve: Resolve = system_resolver) -> Answered:
+    """POST once, to a checked address; redirects are not followed. `seconds` are for everything. Raises
+    `CannotFetch` where there is no answer."""
+    try:
+        async with asyncio.timeout(seconds):
+            here = checked_url(url)
+            place = await place_of(here, resolve)
+            async with _answer(here, place, sent) as response:
+                return Answered(status=response.status_code, headers=response.headers, text=await _beginning(response))
+    except TimeoutError:
+        raise CannotFetch(_("The site took too long to answer."), kind="time") from None
+
+
+async def _beginning(response: httpx.Response) -> str:
+    taken = b""
+    async for piece in response.aiter_raw(_ANSWER):
+        taken += piece
+        if len(taken) >= _ANSWER:
+            break
+    return taken[:_ANSWER].decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 async def _follow(url: str, limits: Limits, resolve: Resolve) -> Fetched:
@@ -159,12 +200,12 @@ def _internal() -> CannotFetch:
 
 
 @asynccontextmanager
-async def _answer(url: httpx.URL, place: Place) -> AsyncIterator[httpx.Response]:
+async def _answer(url: httpx.URL, place: Place, sent: Sent | None = None) -> AsyncIterator[httpx.Response]:
     """The beginning of the answer, from the first of the checked addresses that takes a connection."""
     for address in place.addresses:
         async with _client(address, place) as client:
             try:
-                response = await client.send(_request(client, url, address, place), stream=True)
+                response = await client.send(_request(client, url, address, place, sent), stream=True)
             except SSRFProtectionError:
                 raise _internal() from None
             except (httpx.ConnectError, httpx.ConnectTimeout):
@@ -195,12 +236,18 @@ def _client(address: IPAddress, place: Place) -> httpx.AsyncClient:
     )
 
 
-def _request(client: httpx.AsyncClient, url: httpx.URL, address: IPAddress, place: Place) -> httpx.Request:
+def _request(
+    client: httpx.AsyncClient, url: httpx.URL, address: IPAddress, place: Place, sent: Sent | None
+) -> httpx.Request:
     """To the address, in the name of the host: certificates are checked against the name."""
-    headers = {"Host": url.netloc.decode("ascii"), "User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
-    headers |= {"Accept": "*/*", "Connection": "close"}
+    own = {"Host": url.netloc.decode("ascii"), "Accept": "*/*", "Connection": "close"}
     there = url.copy_with(host=str(address), port=place.port, fragment=None)
-    return client.build_request("GET", there, headers=headers, extensions={"sni_hostname": url.raw_host.decode()})
+    named = {"sni_hostname": url.raw_host.decode()}
+    if sent is None:
+        headers = {**own, "User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
+        return client.build_request("GET", there, headers=headers, extensions=named)
+    headers = {**sent.headers, **own, "Accept-Encoding": "identity"}
+    return client.build_request("POST", there, headers=headers, content=sent.body, extensions=named)
 
 
 @cache

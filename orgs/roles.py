@@ -28,6 +28,9 @@ class Permission(StrEnum):
     KEYS_MANAGE = "keys.manage"
     MEMBERS_VIEW = "members.view"
     MEMBERS_MANAGE = "members.manage"
+    WEBHOOKS_MANAGE = "webhooks.manage"
+    COSTS_VIEW = "costs.view"
+    BUDGETS_EDIT = "budgets.edit"
     AUDIT_VIEW = "audit.view"
     ORG_EDIT = "org.edit"
     ORG_MANAGE = "org.manage"
@@ -46,6 +49,9 @@ _ADMIN = _MEMBER | {
     Permission.PROJECTS_CREATE,
     Permission.KEYS_MANAGE,
     Permission.MEMBERS_MANAGE,
+    Permission.WEBHOOKS_MANAGE,
+    Permission.COSTS_VIEW,
+    Permission.BUDGETS_EDIT,
     Permission.AUDIT_VIEW,
     Permission.ORG_EDIT,
 }

@@ -1,4 +1,4 @@
-"""Wiring: organizations whose days of grace have passed, and events that members are to be told of."""
+"""Wiring: organizations whose days of grace have passed, events that members are told of, and webhooks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from kombu.exceptions import OperationalError
 
 from orgs import closing, notify
 from orgs.events import declared, event_committed
+from orgs.webhooks import queue, sending
+from orgs.webhooks.offers import is_offered
 
 logger = logging.getLogger("prompter.notify")
 
+WEBHOOK_BUDGET = 240  # seconds of new requests in one task; the last of them then have a while to end
 BATCHES = 200  # of rows, a run; the next run goes on
 
 
@@ -45,6 +48,28 @@ def announce_waiting() -> None:
 def on_event(*, event_id: int, org_id: int, name: str, **_: Any) -> None:
     if declared()[name].notifies:
         send_announcement(org_id, event_id)
+    if is_offered(name):
+        nudge_webhooks()
+
+
+@shared_task(ignore_result=True, acks_late=False, time_limit=WEBHOOK_BUDGET + 60, soft_time_limit=WEBHOOK_BUDGET + 40)
+def deliver_webhooks() -> None:
+    if sending.send_due(budget_seconds=WEBHOOK_BUDGET):
+        nudge_webhooks()
+
+
+@shared_task(ignore_result=True, time_limit=300, soft_time_limit=280)
+def prune_webhooks() -> None:
+    while queue.prune():
+        pass
+
+
+def nudge_webhooks() -> None:
+    """Losing the message loses nothing: the rows are due, and beat asks again."""
+    try:
+        deliver_webhooks.apply_async(expires=30, retry=False)
+    except OperationalError:
+        logger.warning("the task queue cannot be reached; the next sweep sends webhooks")
 
 
 def send_announcement(org_id: int, event_id: int) -> None:

@@ -35,6 +35,7 @@ SECRETS = ("sk-proj-very-secret-1234", "JBSWY3DPEHPK3PXP")
 # Never on a page, whatever the row holds.
 HIDDEN = {
     "ciphertext",
+    "previous_ciphertext",
     "token_digest",
     "lease_token",
     "session_key",

@@ -17,6 +17,7 @@ ALL_ORGS_ALLOWED = {
     "orgs/scoping.py": "defines it",
     "orgs/access.py": "looks a membership up before the scope exists",
     "orgs/notify.py": "finds events that nobody was told of yet",
+    "orgs/webhooks/queue.py": "prunes old deliveries of every organization",
     "prompts/shell.py": "lists the user's own memberships",
     "prompts/finding.py": "finds the user's own memberships",
     "prompts/suggesting.py": "sweeps suggestions of every organization",

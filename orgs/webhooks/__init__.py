@@ -1,0 +1,1 @@
+"""Telling an organization's own systems of events: Standard Webhooks (standardwebhooks.com), signed and retried."""
