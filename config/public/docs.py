@@ -9,7 +9,6 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import cache_control
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from config.public import reference
@@ -19,7 +18,6 @@ from config.public.searching import LONGEST, find
 
 
 @require_safe
-@gzip_page
 def document(request: HttpRequest, path: str = "") -> HttpResponse:
     if not path and "q" in request.GET:
         return search(request)
@@ -52,7 +50,6 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@gzip_page
 def api_reference(request: HttpRequest) -> HttpResponse:
     return _show(
         request,

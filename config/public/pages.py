@@ -9,7 +9,6 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from billing import plans
@@ -27,7 +26,6 @@ def front(request: HttpRequest) -> HttpResponse:
     return landing(request) if settings.PUBLIC_SITE else redirect_to_login("/")
 
 
-@gzip_page
 def landing(request: HttpRequest) -> HttpResponse:
     description = _(
         "Prompter asks AI assistants the questions your customers ask, keeps every answer, and measures how often"
@@ -45,7 +43,6 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@gzip_page
 def features(request: HttpRequest) -> HttpResponse:
     _only_where_public()
     return show(
@@ -60,7 +57,6 @@ def features(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@gzip_page
 def pricing(request: HttpRequest) -> HttpResponse:
     _only_where_public()
     return show(
