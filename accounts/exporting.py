@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -24,7 +25,8 @@ from accounts import mail
 from accounts.models import AccountEvent, Export, User
 from accounts.records import record
 
-# Asked with `user`; receivers return what they hold about the person: section -> plain values.
+# Asked with `user`; receivers return what they hold about the person: section -> plain values, or an iterator of rows
+# where there may be many.
 account_exporting = Signal()
 
 KEPT_FOR = timedelta(days=7)
@@ -107,8 +109,31 @@ def everything_about(user: User) -> dict[str, Any]:
 
 
 def _packed(user: User) -> bytes:
-    written = json.dumps(everything_about(user), cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+    """Rows of what may be long are read and packed one by one."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("account.json", written)
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("account.json", "w") as file:
+        for piece in _written(everything_about(user)):
+            file.write(piece.encode())
     return packed.getvalue()
+
+
+def _written(sections: Mapping[str, Any]) -> Iterator[str]:
+    """One JSON object."""
+    before = "{\n"
+    for name, value in sections.items():
+        yield f"{before}{json.dumps(name)}: "
+        yield from _rows(value) if isinstance(value, Iterator) else [_json(value)]
+        before = ",\n"
+    yield "\n}\n"
+
+
+def _rows(rows: Iterator[Any]) -> Iterator[str]:
+    before = "[\n"
+    for row in rows:
+        yield before + _json(row)
+        before = ",\n"
+    yield "[]" if before == "[\n" else "\n]"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)

@@ -9,7 +9,7 @@ class OrgsConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from orgs import departing  # noqa: F401 - hears of accounts that are closed
+        from orgs import departing, exporting  # noqa: F401 - hear of accounts that are closed or exported
         from orgs.webhooks import events  # noqa: F401 - declares them
 
 

@@ -147,11 +147,14 @@ def test_an_export_is_for_its_person_alone(client_of: ClientOf, loner: User, own
 
 def test_upper_apps_add_what_they_hold(loner: User) -> None:
     def more(**_: Any) -> dict[str, Any]:
-        return {"memberships": [{"organization": "Acme"}]}
+        return {"bookmarks": iter([{"organization": "Acme"}]), "posters": iter([])}
 
     exporting.account_exporting.connect(more)
     try:
-        assert exporting.everything_about(loner)["memberships"] == [{"organization": "Acme"}]
+        exporting.build(exporting.ask_export(loner).pk)
+        with zipfile.ZipFile(io.BytesIO(bytes(Export.objects.get().content))) as archive:
+            held = json.loads(archive.read("account.json"))
+        assert (held["bookmarks"], held["posters"]) == ([{"organization": "Acme"}], [])
     finally:
         exporting.account_exporting.disconnect(more)
 

@@ -16,8 +16,10 @@ from tests.guards.tree import APPS, ROOT, python_files
 ALL_ORGS_ALLOWED = {
     "orgs/scoping.py": "defines it",
     "orgs/access.py": "looks a membership up before the scope exists",
+    "orgs/exporting.py": "finds the organizations that hold something about a person",
     "orgs/notify.py": "finds events that nobody was told of yet",
     "orgs/webhooks/queue.py": "prunes old deliveries of every organization",
+    "prompts/day_budgets.py": "counts what a provider key has spent today, for whomever",
     "prompts/shell.py": "lists the user's own memberships",
     "prompts/finding.py": "finds the user's own memberships",
     "prompts/suggesting.py": "sweeps suggestions of every organization",
