@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -124,7 +125,11 @@ def test(endpoint: WebhookEndpoint, *, actor: User) -> WebhookDelivery:
     now = timezone.now()
     with transaction.atomic():
         delivery = WebhookDelivery.objects.for_org(endpoint.org_id).create(
-            org_id=endpoint.org_id, endpoint=endpoint, type=TEST, body=test_body(endpoint.org, at=now.isoformat())
+            org_id=endpoint.org_id,
+            endpoint=endpoint,
+            type=TEST,
+            body=test_body(endpoint.org, at=now.isoformat()),
+            due_at=Now(),
         )
         emit(endpoint.org_id, "webhook.tested", actor=actor, target=endpoint)
     return delivery

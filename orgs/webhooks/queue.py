@@ -2,6 +2,7 @@
 
 At least once: a sender that dies holding a lease loses nothing, and one that comes back after its lease has passed
 finds its attempt outnumbered. No endpoint has more than `EACH` requests open, so that a slow one holds up nobody.
+Every time that decides is the database's clock.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from orgs.events import emit
@@ -74,13 +76,15 @@ class Outcome:
 _ENQUEUE = """
 INSERT INTO orgs_webhookdelivery (org_id, uuid, endpoint_id, event_id, type, body, status, attempts, attempts_before,
   due_at, response, history, created_at)
-SELECT org_id, gen_random_uuid(), id, %(event)s, %(name)s, '', 'pending', 0, 0, now(), '', '[]', now()
+SELECT org_id, gen_random_uuid(), id, %(event)s, %(name)s, '', 'pending', 0, 0,
+  statement_timestamp(), '', '[]', statement_timestamp()
 FROM orgs_webhookendpoint
 WHERE org_id = %(org)s AND disabled_at IS NULL AND events @> ARRAY[%(name)s]::varchar[]
 FOR KEY SHARE ON CONFLICT DO NOTHING
 """
 
-_IS_DUE = "status = 'pending' AND due_at <= now() AND (leased_until IS NULL OR leased_until <= now())"
+_IS_DUE = """status = 'pending' AND due_at <= statement_timestamp()
+  AND (leased_until IS NULL OR leased_until <= statement_timestamp())"""
 
 # S608: no value is written into these.
 _WAITING = f"""
@@ -91,13 +95,15 @@ WHERE endpoint.disabled_at IS NULL AND endpoint.id IN (SELECT endpoint_id FROM o
 
 # Its own statement after the endpoints are locked: only a new snapshot sees what the last claimer has open.
 _CLAIM = f"""
-UPDATE orgs_webhookdelivery SET attempts = attempts + 1, leased_until = now() + make_interval(secs => %(lease)s)
+UPDATE orgs_webhookdelivery SET attempts = attempts + 1,
+  leased_until = statement_timestamp() + make_interval(secs => %(lease)s)
 WHERE status = 'pending' AND id IN (
   SELECT due.id FROM unnest(%(endpoints)s::bigint[]) AS endpoint(id) CROSS JOIN LATERAL (
     SELECT id FROM orgs_webhookdelivery WHERE endpoint_id = endpoint.id AND {_IS_DUE} ORDER BY due_at, id
     LIMIT greatest(0, %(each)s - (
       SELECT count(*) FROM orgs_webhookdelivery open
-      WHERE open.endpoint_id = endpoint.id AND open.status = 'pending' AND open.leased_until > now()))) due
+      WHERE open.endpoint_id = endpoint.id AND open.status = 'pending'
+        AND open.leased_until > statement_timestamp()))) due
   LIMIT %(room)s)
 RETURNING id, org_id, attempts
 """  # noqa: S608
@@ -154,7 +160,7 @@ def record(job: Job, outcome: Outcome) -> bool:
         now = timezone.now()
         delivery.leased_until, delivery.code, delivery.response = None, outcome.code, outcome.text
         delivery.history = [*delivery.history, _told(outcome, now)][-_MOST_ATTEMPTS_TOLD:]
-        _move(delivery, outcome, now)
+        _move(delivery, outcome)
         delivery.save(update_fields=["leased_until", "code", "response", "history", "status", "due_at", "finished_at"])
         if delivery.event_id is not None or outcome.arrived:
             _judge(delivery.endpoint, outcome, now)
@@ -171,14 +177,14 @@ def _told(outcome: Outcome, now: datetime) -> dict[str, Any]:
     return {**told, "problem": outcome.problem} if outcome.problem else told
 
 
-def _move(delivery: WebhookDelivery, outcome: Outcome, now: datetime) -> None:
+def _move(delivery: WebhookDelivery, outcome: Outcome) -> None:
     made = delivery.attempts - delivery.attempts_before
     if outcome.arrived:
-        delivery.status, delivery.finished_at = WebhookDelivery.Status.SUCCEEDED, now
+        delivery.status, delivery.finished_at = WebhookDelivery.Status.SUCCEEDED, Now()
     elif outcome.code == _GONE or delivery.event_id is None or made > len(PATIENCE):
-        delivery.status, delivery.finished_at = WebhookDelivery.Status.FAILED, now
+        delivery.status, delivery.finished_at = WebhookDelivery.Status.FAILED, Now()
     else:
-        delivery.due_at = now + timedelta(seconds=_wait(made, outcome))
+        delivery.due_at = Now() + timedelta(seconds=_wait(made, outcome))
 
 
 def _wait(made: int, outcome: Outcome) -> float:
@@ -206,7 +212,7 @@ def send_again(delivery: WebhookDelivery, *, actor: User) -> bool:
         again = rows.exclude(status=WebhookDelivery.Status.PENDING).update(
             status=WebhookDelivery.Status.PENDING,
             attempts_before=F("attempts"),
-            due_at=timezone.now(),
+            due_at=Now(),
             finished_at=None,
         )
         if again:
@@ -218,6 +224,6 @@ def send_again(delivery: WebhookDelivery, *, actor: User) -> bool:
 def prune() -> int:
     """Forget deliveries that ended a while ago; how many."""
     with all_orgs_scope("deliveries that ended long ago"):
-        old = WebhookDelivery.all_orgs.filter(finished_at__lt=timezone.now() - KEPT)
+        old = WebhookDelivery.all_orgs.filter(finished_at__lt=Now() - KEPT)
         deleted, _by_model = WebhookDelivery.all_orgs.filter(pk__in=old.values("pk")[:_PRUNED]).delete()
     return deleted
