@@ -12,6 +12,7 @@ import orjson
 from . import delivery
 from .author import Author
 from .delivery import Receive, Scope, Send
+from .desk import Desk
 from .dice import seeded
 from .exchange import WRITTEN, Allowance, Answer, Ask, Finish, Json, Operation, Page, Refused, Trouble
 from .faults import ENDINGS, BadRule, Fault, Faults, Rule
@@ -49,6 +50,7 @@ class Simulator:
         self.limits = Limits(self.options.limits)
         self.stats = Stats()
         self.ordinals: dict[tuple[object, ...], int] = {}
+        self.desk = Desk(self)
         self.serial = 0
 
     def configure(self, **changes: Any) -> None:
@@ -104,9 +106,16 @@ class Simulator:
 
     def write(self, ask: Ask, ending: Finish | None) -> Answer:
         """The next sample of this question."""
+        return self.written(ask, ordinal=self.ordinal(ask), ending=ending)
+
+    def ordinal(self, ask: Ask) -> int:
+        """How often this question has been asked before, however it came."""
         question = (ask.provider, ask.model, ask.web_search, ask.country, ask.system, ask.prompt)
         ordinal = self.ordinals.get(question, 0)
         self.ordinals[question] = ordinal + 1
+        return ordinal
+
+    def written(self, ask: Ask, *, ordinal: int, ending: Finish | None) -> Answer:
         answer = self.author.write(ask, options=self.options, ordinal=ordinal, ending=ending)
         return replace(answer, root=REDIRECT) if self.options.grounding_redirects else answer
 
@@ -127,7 +136,7 @@ class _Call:
 
     async def run(self, incoming: Incoming) -> None:
         try:
-            ask = self.wire.read(incoming)
+            ask = self.simulator.desk.read(self.wire, incoming) or self.wire.read(incoming)
         except Refused as refused:
             self._rejected(self.simulator.stats.tally(self.wire.provider, ""))
             await delivery.whole(self.send, self._error(refused, None))
@@ -160,7 +169,7 @@ class _Call:
 
     async def _aside(self, ask: Ask, tally: Tally, window: Window) -> None:
         try:
-            page = self.wire.aside(ask)
+            page = self.simulator.desk.serve(ask) if ask.operation is Operation.BATCH else self.wire.aside(ask)
         except Refused as refused:
             tally.rejected += 1
             await delivery.whole(self.send, self._error(refused, ask))
@@ -230,9 +239,9 @@ class _Call:
             return False
         return True
 
-    def _page(self, body: Json, allowance: Allowance) -> Page:
+    def _page(self, body: Json | bytes, allowance: Allowance) -> Page:
         headers = self.wire.headers(allowance, token=self.token, failed=False)
-        return Page(200, [JSON_TYPE, *headers], orjson.dumps(body))
+        return Page(200, [JSON_TYPE, *headers], body if isinstance(body, bytes) else orjson.dumps(body))
 
     def _error(self, refused: Refused, ask: Ask | None, allowance: Allowance | None = None) -> Page:
         allowance = allowance or Allowance()

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--world", type=Path, help="a world file; default: the demo's")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds to a whole answer")
     parser.add_argument("--latency-jitter", type=float, default=0.0, help="sigma of a lognormal around the latency")
+    parser.add_argument("--batch-seconds", type=float, default=0.0, help="seconds that a batch takes")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--day", type=int, help="simulated day since the world's epoch; default: today")
     parser.add_argument(
@@ -35,6 +36,7 @@ def serve(arguments: argparse.Namespace) -> None:
             day=arguments.day,
             latency=arguments.latency,
             latency_jitter=arguments.latency_jitter,
+            batch_seconds=arguments.batch_seconds,
         ).updated({"limits": parse_limits(arguments.limits)})
         world = World.load(arguments.world) if arguments.world else None
         run(host=arguments.host, port=arguments.port, world=world, options=options)

@@ -28,6 +28,7 @@ class Operation(StrEnum):
     MODELS = "models"
     MODERATE = "moderate"
     FILES = "files"
+    BATCH = "batch"
 
 
 WRITTEN = frozenset({Operation.RESPONSES, Operation.CHAT, Operation.MESSAGES, Operation.GENERATE})
@@ -75,6 +76,7 @@ class Ask:
     country: str = ""
     web_search: bool = False
     stream: bool = False
+    batched: bool = False  # one of a batch
     max_tokens: int | None = None
     input_tokens: int = 0
     wants: frozenset[str] = frozenset()  # optional parts of the answer that the request asked for

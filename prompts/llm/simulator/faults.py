@@ -34,7 +34,7 @@ ENDINGS = {
     Fault.REFUSAL: Finish.REFUSAL,
     Fault.FILTER: Finish.FILTER,
 }
-MATCHES = frozenset({"provider", "model", "prompt_contains", "key"})
+MATCHES = frozenset({"provider", "model", "prompt_contains", "key", "operation", "batched"})
 
 
 class BadRule(ValueError):
@@ -54,7 +54,7 @@ class Rule:
     """`times` is how often it may still strike (None: always), `probability` its chance each time."""
 
     kind: Fault | Trouble
-    match: dict[str, str] = field(default_factory=dict)
+    match: dict[str, str | bool] = field(default_factory=dict)
     times: int | None = None
     probability: float = 1.0
     retry_after: float | None = None
@@ -81,7 +81,9 @@ class Rule:
             match.get("provider", ask.provider) == ask.provider
             and match.get("model", ask.model) == ask.model
             and match.get("key", ask.key) == ask.key
-            and match.get("prompt_contains", "") in ask.prompt
+            and match.get("operation", ask.operation) == ask.operation
+            and match.get("batched", ask.batched) == ask.batched
+            and str(match.get("prompt_contains", "")) in ask.prompt
         )
 
 

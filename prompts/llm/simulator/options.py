@@ -19,7 +19,9 @@ class BadOption(ValueError):
 class Options:
     """`latency` is seconds to a whole answer, for all or by provider; with `latency_jitter` > 0 it is the median of
     a lognormal of that sigma. `day` counts from the world's epoch; None takes today's. `brands` are extra ones that
-    answers outside the world's topics may name: `[{"name", "rate", "domain"}]`."""
+    answers outside the world's topics may name: `[{"name", "rate", "domain"}]`. A batch takes `batch_seconds`, and
+    what is not answered after `batch_expires` seconds never is; `batch_noise` puts lines among its results that do not
+    belong there, without `batch_metadata` Google forgets which response is whose."""
 
     seed: int = 7
     day: int | None = None
@@ -28,6 +30,10 @@ class Options:
     limits: dict[str, Limit] = field(default_factory=lambda: dict(GENEROUS))
     brands: tuple[Json, ...] = ()
     refusal_rate: float | None = None  # None: as the world says
+    batch_seconds: float = 0.0
+    batch_expires: float | None = None
+    batch_noise: bool = False
+    batch_metadata: bool = True
     grounding_redirects: bool = True  # Google's citations point to its redirect service, as they really do
 
     def updated(self, raw: Json) -> Options:
@@ -47,6 +53,8 @@ class Options:
         latencies = self.latency.values() if isinstance(self.latency, dict) else [self.latency]
         if not all(_is_number(value) and value >= 0 for value in (*latencies, self.latency_jitter)):
             raise BadOption("latency and latency_jitter are seconds, zero or more")
+        if not all(_is_number(value) and value >= 0 for value in (self.batch_seconds, self.batch_expires or 0)):
+            raise BadOption("batch_seconds and batch_expires are seconds, zero or more")
         if not isinstance(self.seed, int) or not isinstance(self.day, int | None):
             raise BadOption("seed and day are whole numbers")
         if not all(isinstance(brand, dict) and brand.get("name") for brand in self.brands):

@@ -16,6 +16,7 @@ class Tally:
     answers: int = 0
     violations: int = 0
     faults: int = 0
+    batched: int = 0  # taken in with batches
     rejected: int = 0  # the request itself was wrong: key, model, body
     input_tokens: int = 0
     output_tokens: int = 0
