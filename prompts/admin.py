@@ -18,7 +18,18 @@ from prompts import brand_names, library
 from prompts.credentials import remove_key
 from prompts.llm.errors import ErrorKind
 from prompts.llm.types import Provider
-from prompts.models import Brand, LlmCall, ProjectIcon, Prompt, ProviderKey, Suggestion
+from prompts.models import (
+    Brand,
+    Budget,
+    HourCost,
+    HourMark,
+    LlmCall,
+    ProjectIcon,
+    Prompt,
+    ProviderKey,
+    Spending,
+    Suggestion,
+)
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Any]
@@ -141,3 +152,35 @@ class LlmCallAdmin(HistoryAdmin):
     )
     list_select_related = ("org",)
     search_fields = ("=id", "=reference", "=request_id", "=org__slug")
+
+
+@admin.register(Budget)
+class BudgetAdmin(HistoryAdmin):
+    """Set by the organization's admins: it is their money."""
+
+    list_display = ("org", "project", "money", "answers", "created_at")
+    list_select_related = ("org", "project")
+    search_fields = ("=org__slug", "project__name")
+
+
+@admin.register(Spending)
+class SpendingAdmin(HistoryAdmin):
+    list_display = ("org", "project", "month", "money", "answers", "warned_at", "reached_at")
+    list_filter = ("month",)
+    list_select_related = ("org", "project")
+    search_fields = ("=org__slug", "project__name")
+
+
+@admin.register(HourCost)
+class HourCostAdmin(HistoryAdmin):
+    list_display = ("hour", "org", "project", "purpose", "engine", "calls", "unpriced", "cost")
+    list_filter = ("simulated",)
+    list_select_related = ("org", "project")
+    search_fields = ("=org__slug", "project__name", "engine")
+
+
+@admin.register(HourMark)
+class HourMarkAdmin(HistoryAdmin):
+    list_display = ("hour", "org")
+    list_select_related = ("org",)
+    search_fields = ("=org__slug",)

@@ -7,6 +7,7 @@ from orgs.roles import Permission
 from orgs.topics import Topic, declare_topics
 
 _PROJECT = ("project-overview", "data.project_slug")
+_BUDGETS = ("budgets",)
 _BRANDS = ("brands", "data.project_slug")
 
 declare_topics(
@@ -16,7 +17,14 @@ declare_topics(
         help=_("A key was saved or removed."),
         permission=Permission.KEYS_MANAGE,
         email=True,
-    )
+    ),
+    Topic(
+        key="budgets",
+        label=_("Budgets"),
+        help=_("Most of a monthly budget is used, or it stopped a scan."),
+        permission=Permission.COSTS_VIEW,
+        email=True,
+    ),
 )
 declare(
     {
@@ -64,6 +72,40 @@ declare(
             sentence=_("{actor} removed the provider key {target}"),
             topic="keys",
             link=("provider-keys",),
+        ),
+        "budget.saved": Declared(
+            meaning=_("A monthly budget was set or changed"),
+            sentence=_("{actor} set a monthly budget {data.project_name}"),
+            link=_BUDGETS,
+        ),
+        "budget.removed": Declared(
+            meaning=_("A monthly budget was removed"),
+            sentence=_("{actor} removed a monthly budget {data.project_name}"),
+            link=_BUDGETS,
+        ),
+        "budget.warned": Declared(
+            meaning=_("Most of the organization's budget is used"),
+            sentence=_("80% of the organization's budget of this month is used"),
+            topic="budgets",
+            link=_BUDGETS,
+        ),
+        "budget.reached": Declared(
+            meaning=_("The organization's budget stopped a scan"),
+            sentence=_("The organization's budget of this month is used up: nothing more is asked until it is raised"),
+            topic="budgets",
+            link=_BUDGETS,
+        ),
+        "project_budget.warned": Declared(
+            meaning=_("Most of a project's budget is used"),
+            sentence=_("80% of the budget of {target} of this month is used"),
+            topic="budgets",
+            link=_BUDGETS,
+        ),
+        "project_budget.reached": Declared(
+            meaning=_("A project's budget stopped a scan"),
+            sentence=_("The budget of {target} of this month is used up: nothing more is asked until it is raised"),
+            topic="budgets",
+            link=_BUDGETS,
         ),
     }
 )

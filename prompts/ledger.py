@@ -8,15 +8,19 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
 from django.utils import timezone
 
+from billing.meter import month_of
 from orgs.scoping import org_scope
-from prompts.models import LlmCall
+from prompts import spending
+from prompts.models import HourMark, LlmCall
+from prompts.spending import Amount
 
 logger = logging.getLogger("prompter.llm")
 
@@ -28,14 +32,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One row that is still to be written. `at` and the reference together are its identity."""
+    """One row that is still to be written. `at` and the reference together are its identity. `month` is whose budget
+    it counts in, where that is not the month of `at`."""
 
     org_id: int
     at: datetime
     fields: dict[str, Any]
+    month: date | None = None
 
     def row(self) -> LlmCall:
         return LlmCall(org_id=self.org_id, created_at=self.at, **self.fields)
+
+    @property
+    def amount(self) -> Amount:
+        cost = self.fields.get("cost") or Decimal(0)
+        return Amount(month=self.month or month_of(self.at), project_id=self.fields.get("project_id"), money=cost)
 
 
 @dataclass(slots=True)
@@ -53,15 +64,17 @@ def entry_of(org_id: int, fields: dict[str, Any]) -> Entry:
     return Entry(org_id=org_id, at=timezone.now(), fields=fields)
 
 
-def book(org_id: int, entries: Sequence[Entry], *, doubtful: bool = False) -> None:
-    """Write rows in the caller's scope. `doubtful` ones may have been written by an attempt whose commit was not heard
-    of; those that were are left out."""
-    rows = [entry.row() for entry in entries]
-    if rows and doubtful:
-        same = LlmCall.objects.for_org(org_id).filter(created_at__in=[row.created_at for row in rows])
+def book(org_id: int, entries: Sequence[Entry], *, doubtful: bool = False, besides: Sequence[Amount] = ()) -> None:
+    """Write rows in the caller's scope, and count what they cost and what there is `besides` in the month's spending.
+    `doubtful` ones may have been written by an attempt whose commit was not heard of; those that were are left out."""
+    if entries and doubtful:
+        same = LlmCall.objects.for_org(org_id).filter(created_at__in=[entry.at for entry in entries])
         known = set(same.values_list("created_at", "reference"))
-        rows = [row for row in rows if (row.created_at, row.reference) not in known]
-    LlmCall.objects.for_org(org_id).bulk_create(rows)
+        entries = [one for one in entries if (one.at, one.fields.get("reference", "")) not in known]
+    LlmCall.objects.for_org(org_id).bulk_create([entry.row() for entry in entries])
+    hours = {entry.at.replace(minute=0, second=0, microsecond=0) for entry in entries}
+    HourMark.objects.for_org(org_id).bulk_create([HourMark(org_id=org_id, hour=hour) for hour in sorted(hours)])
+    spending.add(org_id, [*(entry.amount for entry in entries), *besides])
 
 
 async def record(entry: Entry) -> None:

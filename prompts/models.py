@@ -218,3 +218,92 @@ class LlmCall(OrgModel):
 
     def __str__(self) -> str:
         return f"{self.engine}: {self.outcome}"
+
+
+class Budget(OrgModel):
+    """The most that a project, or the whole organization where `project` is empty, may spend in a calendar month (UTC):
+    money in USD, answers that came in, or both."""
+
+    project = OrgForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    money = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True, help_text="USD a month.")
+    answers = models.PositiveBigIntegerField(null=True, blank=True, help_text="Answers a month.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["org", "project"], name="prompts_budget_once", nulls_distinct=False),
+            models.CheckConstraint(
+                condition=Q(money__isnull=False) | Q(answers__isnull=False), name="prompts_budget_limits_something"
+            ),
+            models.CheckConstraint(condition=Q(money=None) | Q(money__gte=0), name="prompts_budget_money"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Budget of project {self.project_id}" if self.project_id else "Budget of the organization"
+
+
+class Spending(OrgModel):
+    """What one calendar month (UTC) cost so far, by project and, where `project` is empty, in the whole organization.
+    What claimed answers hold is not in it: that is told by the answers themselves."""
+
+    project = OrgForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    month = models.DateField(help_text="First day of the month.")
+    answers = models.PositiveBigIntegerField(default=0)
+    money = models.DecimalField(
+        max_digits=18, decimal_places=8, default=0, help_text="USD, as far as prices are known."
+    )
+    warned_at = models.DateTimeField(null=True, blank=True)
+    reached_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["org", "project", "month"], name="prompts_spending_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}: {self.money} USD, {self.answers} answers"
+
+
+class HourCost(OrgModel):
+    """The ledger summed up by hour (UTC), made anew from it whenever an hour is marked. `unpriced` counts calls that
+    were answered and whose price nobody knows."""
+
+    project = OrgForeignKey(Project, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    hour = models.DateTimeField()
+    purpose = models.CharField(max_length=30)
+    engine = models.CharField(max_length=120)
+    simulated = models.BooleanField(default=False)
+    calls = models.PositiveIntegerField()
+    answered = models.PositiveIntegerField()
+    unpriced = models.PositiveIntegerField()
+    input_tokens = models.PositiveBigIntegerField()
+    output_tokens = models.PositiveBigIntegerField()
+    searches = models.PositiveBigIntegerField()
+    cost = models.DecimalField(max_digits=18, decimal_places=8, help_text="USD, as far as prices are known.")
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["org", "hour", "project", "purpose", "engine", "simulated"],
+                name="prompts_hourcost_once",
+                nulls_distinct=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.engine} at {self.hour:%Y-%m-%d %H}: {self.cost} USD"
+
+
+class HourMark(OrgModel):
+    """An hour of the ledger that something was added to since it was last summed up. Only ever added and removed: a
+    writer waits for nobody, and an hour marked while it is being summed up stays marked."""
+
+    hour = models.DateTimeField()
+
+    class Meta(OrgModel.Meta):
+        indexes = [models.Index(fields=["org", "hour"], name="prompts_hourmark_of_org")]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}"

@@ -119,7 +119,7 @@ class WholeAnswerSerializer(AnswerSerializer):
 
 def refused(problem: CannotStart) -> APIException:
     """How a scan that cannot start is answered."""
-    if problem.code == "quota":
+    if problem.code in ("quota", "budget"):
         return PaymentRequired(problem.message, code=problem.code)
     if problem.code == "already_running":
         return Conflict(problem.message, code=problem.code)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from orgs.scoping import all_orgs_scope
+from scans import holds, stopping
 
 MAX_LOST_LEASES = 3
 _SUSPECT = MAX_LOST_LEASES - 1
@@ -74,10 +75,11 @@ SELECT pair.lane, pair.engine, due.suspect, due.org_id, due.count FROM pair, LAT
 
 _CLAIM = """
 WITH wanted AS (
-  SELECT * FROM unnest(%(lanes)s::text[], %(engines)s::text[], %(suspects)s::bool[], %(counts)s::int[])
-    AS w(lane, engine, suspect, count)
+  SELECT * FROM unnest(
+    %(lanes)s::text[], %(engines)s::text[], %(suspects)s::bool[], %(counts)s::int[], %(costs)s::numeric[]
+  ) AS w(lane, engine, suspect, count, cost)
 ), picked AS MATERIALIZED (
-  SELECT first.id FROM wanted, LATERAL (
+  SELECT first.id, wanted.cost FROM wanted, LATERAL (
     SELECT id FROM scans_answer
     WHERE status = 'pending' AND lane = wanted.lane AND engine = wanted.engine AND due_at <= now()
       AND (lost_leases >= %(suspect)s) = wanted.suspect
@@ -86,10 +88,11 @@ WITH wanted AS (
 )
 UPDATE scans_answer a
 SET status = 'claimed', lease_token = %(token)s, lease_until = now() + %(lease)s * interval '1 second',
-    attempts = attempts + 1
+    attempts = attempts + 1, held_month = date_trunc('month', now(), 'UTC') AT TIME ZONE 'UTC', held_cost = picked.cost
 FROM picked WHERE a.id = picked.id
 RETURNING a.id, a.lease_token, a.org_id, a.project_id, a.scan_id, a.lane, a.engine, a.prompt_text, a.country,
-    a.language, a.attempts, a.lost_leases >= %(suspect)s, a.created_at, a.turn
+    a.language, a.attempts, a.lost_leases >= %(suspect)s, a.created_at, a.turn,
+    a.held_month, a.held_cost
 """
 
 _BEGIN_SCANS = """
@@ -164,24 +167,27 @@ def next_due_in() -> float | None:
 
 
 def claim(wanted: Sequence[DueLane]) -> list[Claimed]:
-    """Lease at most `count` due answers of each lane, earliest turns first, and call their scans running."""
+    """Lease at most `count` due answers of each lane, earliest turns first, as far as budgets go, and call their scans
+    running."""
     if not wanted:
         return []
-    rows = _rows(
-        _CLAIM,
-        {
-            "lanes": [due.lane for due in wanted],
-            "engines": [due.engine for due in wanted],
-            "suspects": [due.suspect for due in wanted],
-            "counts": [due.count for due in wanted],
-            "suspect": _SUSPECT,
-            "token": uuid.uuid4(),
-            "lease": settings.SCAN_LEASE_SECONDS,
-        },
-    )
+    parameters = {
+        "lanes": [due.lane for due in wanted],
+        "engines": [due.engine for due in wanted],
+        "suspects": [due.suspect for due in wanted],
+        "counts": [due.count for due in wanted],
+        "costs": [holds.most(due.engine) for due in wanted],
+        "suspect": _SUSPECT,
+        "token": uuid.uuid4(),
+        "lease": settings.SCAN_LEASE_SECONDS,
+    }
+    with all_orgs_scope(_REASON):
+        rows = sorted(_rows(_CLAIM, parameters), key=lambda row: (row[-3], row[0]))
+        over = holds.measure([holds.Hold(row[0], row[2], row[3], row[4], row[-2], row[-1]) for row in rows])
     # In its own transaction: cancelling locks a scan before its answers, claiming has just locked answers.
     _execute(_BEGIN_SCANS, [sorted({row[4] for row in rows})])
-    return [Claimed(*row[:-1]) for row in sorted(rows, key=lambda row: (row[-1], row[0]))]
+    stopping.stop_scans(over.stops)
+    return [Claimed(*row[:-3]) for row in rows if row[0] not in over.refused]
 
 
 def lost(claimed: Iterable[Claimed]) -> set[int]:

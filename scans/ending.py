@@ -34,6 +34,7 @@ def _finish(org_id: int, pk: int) -> bool:
             .update(
                 finished_at=Now(),
                 status=Case(
+                    When(budget_stop__isnull=False, then=Value(Scan.Status.PARTIAL)),  # resumed, it goes on
                     When(~succeeded, then=Value(Scan.Status.FAILED)),
                     When(failed, then=Value(Scan.Status.PARTIAL)),
                     default=Value(Scan.Status.DONE),
@@ -56,4 +57,5 @@ def _summary(scan: Scan) -> dict[str, Any]:
         )
     )
     project = {"project": scan.project_id, "project_name": scan.project.name, "project_slug": scan.project.slug}
-    return {"status": scan.status, "total": scan.total, **project, **counts}
+    stopped = {"budget_stop": scan.budget_stop} if scan.budget_stop else {}
+    return {"status": scan.status, "total": scan.total, **project, **counts, **stopped}

@@ -58,6 +58,11 @@ declare(
             sentence=_("{actor} asked the failed answers of a scan of {data.project_name} again: {data.retried}"),
             link=_SCAN,
         ),
+        "scan.resumed": Declared(
+            meaning=_("A scan that a budget had stopped went on"),
+            sentence=_("{actor} resumed a scan of {data.project_name}: {data.retried} answers"),
+            link=_SCAN,
+        ),
         "scan.requeued": _("Stuck answers of a scan were returned to the queue"),
         "schedule.saved": Declared(
             meaning=_("A schedule was set or changed"), sentence=_("{actor} set the schedule of {target}")

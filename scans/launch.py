@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 
 from billing import meter
 from orgs.events import emit
+from prompts import budgets
 from prompts.gateway import EngineUnavailable, Lane, lane_for
 from prompts.models import Project, Prompt
+from scans import holds, stopping
 from scans.models import Answer, Scan
 from scans.tasks import nudge
 
@@ -28,7 +30,8 @@ MAX_SAMPLES = 10
 
 class CannotStart(Exception):
     """A scan cannot start or be retried. `message` is for people; `code` is one of archived, no_prompts, no_engines,
-    samples, engine_unavailable, already_running (`scan` is the one that runs), done (the batch has its scan), quota."""
+    samples, engine_unavailable, already_running (`scan` is the one that runs), done (the batch has its scan), quota,
+    budget."""
 
     def __init__(self, message: str, *, code: str, scan: Scan | None = None) -> None:
         super().__init__(message)
@@ -69,6 +72,7 @@ def start_scan(
         simulated=any(lane.simulated for lane in lanes),
         started_by=actor,
     )
+    _refuse_used_up(project, lanes)
     with transaction.atomic():
         _refuse_archived(project.org_id, project.pk)
         _insert(scan)
@@ -98,17 +102,28 @@ def cancel_scan(scan: Scan, *, actor: User | None) -> bool:
 
 def retry_failed(scan: Scan, *, actor: User | None) -> int:
     """Ask the failed answers of an ended scan again, and open it again. How many; raises `CannotStart`."""
+    return _again(scan, {}, event="scan.retried", actor=actor)
+
+
+def resume_scan(scan: Scan, *, actor: User | None) -> int:
+    """Go on with a scan that a budget stopped: ask what it did not. How many; raises `CannotStart`."""
+    return _again(scan, {"error_kind": stopping.BUDGET}, event="scan.resumed", actor=actor)
+
+
+def _again(scan: Scan, which: dict[str, str], *, event: str, actor: User | None) -> int:
     answers = Answer.objects.for_org(scan.org_id)
-    failed = answers.filter(scan=scan, status=Answer.Status.FAILED)
+    failed = answers.filter(scan=scan, status=Answer.Status.FAILED, **which)
     engines = sorted(failed.order_by().values_list("engine", flat=True).distinct())
     lanes = {lane.engine.key: lane for lane in _lanes(scan.org_id, engines)} if engines else {}
+    if lanes:
+        _refuse_used_up(scan.project, list(lanes.values()))
     with transaction.atomic():
         _refuse_archived(scan.org_id, scan.project_id)
         if not lanes or not _reopen(scan):
             return 0
         _lock(failed)
         reopened = sum(_ask_again(failed.filter(engine=key), lane) for key, lane in lanes.items())
-        emit(scan.org_id, "scan.retried", actor=actor, target=scan, data={**_told(scan), "retried": reopened})
+        emit(scan.org_id, event, actor=actor, target=scan, data={**_told(scan), "retried": reopened})
         _reserve(scan, reopened)
         transaction.on_commit(nudge)
     return reopened
@@ -119,6 +134,14 @@ def _refuse_archived(org_id: int, project_id: int) -> None:
     rows = Project.objects.for_org(org_id).select_for_update(no_key=True)
     if rows.values_list("archived_at", flat=True).get(pk=project_id) is not None:
         raise _archived()
+
+
+def _refuse_used_up(project: Project, lanes: Sequence[Lane]) -> None:
+    """Where not even the cheapest answer fits. What fits partly starts, and is stopped by the budget."""
+    cheapest = min(holds.most(lane.engine.key) for lane in lanes)
+    for level in budgets.levels(project.org_id, project=project):
+        if limit := level.blocking(money=cheapest):
+            raise CannotStart(budgets.refusal(level, limit=limit), code="budget")
 
 
 def _archived() -> CannotStart:
@@ -212,7 +235,7 @@ def _reopen(scan: Scan) -> bool:
     ended = Scan.objects.for_org(scan.org_id).filter(pk=scan.pk, status__in=[Scan.Status.PARTIAL, Scan.Status.FAILED])
     try:
         with transaction.atomic():
-            reopened = ended.update(status=Scan.Status.RUNNING, finished_at=None)
+            reopened = ended.update(status=Scan.Status.RUNNING, finished_at=None, budget_stop=None)
     except IntegrityError as error:
         raise _already_running(scan) from error
     scan.refresh_from_db(from_queryset=Scan.objects.for_org(scan.org_id))

@@ -43,6 +43,7 @@ class Scan(OrgModel):
     total = models.PositiveIntegerField(help_text="Answers asked for.")
     simulated = models.BooleanField(default=False)
     batch = models.CharField(max_length=60, blank=True, editable=False, help_text="The slot of a schedule it fills.")
+    budget_stop = models.JSONField(null=True, blank=True, editable=False, help_text="The budget that stopped it.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -165,6 +166,10 @@ class Answer(OrgModel):
     lost_leases = models.PositiveSmallIntegerField(default=0, help_text="Workers that died holding it.")
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True)
+    held_month = models.DateField(null=True, blank=True, editable=False, help_text="Whose budgets the claim counts in.")
+    held_cost = models.DecimalField(
+        max_digits=14, decimal_places=8, null=True, blank=True, editable=False, help_text="What it may cost at most."
+    )
 
     text = models.TextField(blank=True)
     model = models.CharField(max_length=120, blank=True, help_text="The model id that the provider says answered.")

@@ -275,7 +275,7 @@ def _started(request: OrgRequest, project: Project) -> HttpResponse:
             start_scan(project, source=Scan.Source.BROWSER, actor=request.user)
             onboarding.finish(project)
     except CannotStart as problem:
-        if problem.code == "quota":
+        if problem.code in ("quota", "budget"):
             return render(request, "402.html", {"sentence": problem.message}, status=402)
         if problem.code != "already_running":
             messages.error(request, problem.message)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from prompts.llm.errors import ErrorKind
 from scans.asking import CRASHED
+from scans.stopping import BUDGET
 from scans.store import LOST_WORKER, UNSTORABLE
 
 _REASONS = {
@@ -26,6 +27,7 @@ _REASONS = {
     ErrorKind.BREAKER_OPEN: _("The provider had been failing, so it was not asked."),
     CRASHED: _("Asking failed inside Prompter."),
     LOST_WORKER: _("The workers stopped while they asked."),
+    BUDGET: _("A monthly budget was used up before this was asked."),
     UNSTORABLE: _("The answer came and could not be stored."),
 }
 

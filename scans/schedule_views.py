@@ -77,7 +77,7 @@ def schedule_run(request: OrgRequest, project_slug: str) -> HttpResponse:
         with transaction.atomic():  # nothing of a scan that cannot start stays
             scan = schedules.run_now(found, project, actor=request.user)
     except CannotStart as problem:
-        if problem.code == "quota":
+        if problem.code in ("quota", "budget"):
             return render(request, "402.html", {"sentence": problem.message}, status=402)
         messages.error(request, problem.message)
         return redirect("schedule", request.org.slug, project.slug)

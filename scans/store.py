@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -18,6 +18,7 @@ from orgs.scoping import org_scope
 from prompts import ledger
 from prompts.ledger import Entry
 from prompts.llm.types import Reply
+from prompts.spending import Amount
 from scans.claims import Claimed
 from scans.findings import BrandSets, Findings, insert_citations, insert_mentions, storable
 from scans.mentions import MATCHER_VERSION
@@ -68,7 +69,7 @@ UPDATE scans_answer a SET
   attempts = a.attempts - o.uncount, due_at = now() + o.retry_in * interval '1 second',
   finished_at = CASE WHEN o.status = 'pending' THEN NULL ELSE now() END, lease_token = NULL, lease_until = NULL
 FROM held JOIN outcome o ON o.id = held.id
-WHERE a.id = held.id RETURNING a.id
+WHERE a.id = held.id RETURNING a.id, a.held_month
 """
 
 
@@ -106,12 +107,12 @@ class Store:
             }
             with connection.cursor() as cursor:
                 cursor.execute(_STORE, [json.dumps([_row(o, found.get(o.claimed.id)) for o in outcomes])])
-                kept = {pk for (pk,) in cursor.fetchall()}
-            insert_mentions(org_id, {pk: findings.spans for pk, findings in found.items() if pk in kept})
-            insert_citations(org_id, {pk: findings.citations for pk, findings in found.items() if pk in kept})
-            _book(org_id, outcomes, kept=kept)
-            _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.id in kept])
-        refused = {outcome.claimed.id for outcome in outcomes} - kept
+                months = dict(cursor.fetchall())
+            insert_mentions(org_id, {pk: findings.spans for pk, findings in found.items() if pk in months})
+            insert_citations(org_id, {pk: findings.citations for pk, findings in found.items() if pk in months})
+            _book(org_id, outcomes, months=months)
+            _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.id in months])
+        refused = {outcome.claimed.id for outcome in outcomes} - set(months)
         if refused:
             logger.warning("late answers refused, their leases were gone: %s", sorted(refused))
         return refused
@@ -140,10 +141,18 @@ def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
     }
 
 
-def _book(org_id: int, outcomes: Sequence[Outcome], *, kept: set[int]) -> None:
-    """Calls that were made are paid for, whether or not their answer was still wanted."""
-    ledger.book(org_id, [o.entry for o in outcomes if o.entry and o.claimed.id in kept])
-    ledger.book(org_id, [o.entry for o in outcomes if o.entry and o.claimed.id not in kept], doubtful=True)
+def _book(org_id: int, outcomes: Sequence[Outcome], *, months: dict[int, date | None]) -> None:
+    """Calls that were made are paid for, whether or not their answer was still wanted. What was kept counts in the
+    budgets of the month that it was claimed in."""
+    kept = [o for o in outcomes if o.claimed.id in months]
+    counted = [
+        Amount(month=months[o.claimed.id] or meter.month_of(), project_id=o.claimed.project_id, answers=1)
+        for o in kept
+        if o.status == Answer.Status.SUCCEEDED
+    ]
+    entries = [replace(o.entry, month=months[o.claimed.id]) for o in kept if o.entry]
+    ledger.book(org_id, entries, besides=counted)
+    ledger.book(org_id, [o.entry for o in outcomes if o.entry and o.claimed.id not in months], doubtful=True)
 
 
 def _settle(org_id: int, kept: Iterable[Outcome]) -> None:

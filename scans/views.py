@@ -202,7 +202,7 @@ def answer(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
 
 def _refused(request: OrgRequest, project: Project, problem: CannotStart, *, back: Scan | None = None) -> HttpResponse:
     """Over quota is a page of its own; a scan that runs already is shown; anything else is said where it was asked."""
-    if problem.code == "quota":
+    if problem.code in ("quota", "budget"):
         return render(request, "402.html", {"sentence": problem.message}, status=402)
     messages.error(request, problem.message)
     shown = problem.scan or back
