@@ -1,4 +1,5 @@
-"""The end of an account: nothing is left of the person but a numbered row that the audit trails point to."""
+"""The end of an account: what names the person goes, but for what the logs say, which nobody can change: their acts,
+under a numbered row without a name, and the name that events about them were written with."""
 
 from __future__ import annotations
 

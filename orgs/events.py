@@ -76,6 +76,14 @@ def difference(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str
     return {"before": changed[0] or None, "after": changed[1] or None}
 
 
+def _label_of(target: models.Model) -> str:
+    """The row outlives the account of a person, so it keeps no address of theirs: their name, or the address masked."""
+    from accounts.models import User
+    from accounts.records import masked
+
+    return (target.name or masked(target.email)) if isinstance(target, User) else str(target)
+
+
 def emit(
     org: Organization | int,
     name: str,
@@ -109,7 +117,7 @@ def emit(
     if target is not None:
         event.target_type = target._meta.label_lower
         event.target_id = target.pk
-        event.target_label = str(target)[:200]
+        event.target_label = _label_of(target)[:200]
     event.save(force_insert=True)
     if _DECLARED[name].notifies:
         PendingEvent(org_id=org_id, event=event, due_at=timezone.now() + _GRACE).save(force_insert=True)

@@ -71,7 +71,7 @@ def test_an_event_is_a_sentence_with_time_address_and_what_changed(
     )
     page = client_of(admin).get(PAGE)
     text = " ".join(page.content.decode().split())
-    assert "changed the role of <bdi>admin@acme.example</bdi> from <bdi>Member</bdi> to <bdi>Admin</bdi>" in text
+    assert "changed the role of <bdi>Admin of Acme</bdi> from <bdi>Member</bdi> to <bdi>Admin</bdi>" in text
     assert "role: Member" in text
     assert "role: Admin" in text
 

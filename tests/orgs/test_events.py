@@ -50,3 +50,12 @@ def test_listeners_hear_of_an_event_only_after_its_commit(org: Organization) -> 
         assert heard == ["org.renamed"]
     finally:
         event_committed.disconnect(listen)
+
+
+def test_an_event_about_somebody_keeps_their_name_or_a_masked_address_but_no_whole_one(
+    org: Organization, owner: User
+) -> None:
+    nameless = User.objects.create_user("jane.doe@start.example")
+    with org_scope(org):
+        labels = [emit(org, "membership.left", target=person).target_label for person in (owner, nameless)]
+    assert labels == ["Owner of Acme", "j…@start.example"]
