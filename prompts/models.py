@@ -211,6 +211,7 @@ class LlmCall(OrgModel):
     searches = models.PositiveIntegerField(default=0)
     cost = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
     latency_ms = models.PositiveIntegerField(default=0)
+    batched = models.BooleanField(default=False, db_default=False, help_text="Asked through a provider's batch.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(OrgModel.Meta):

@@ -42,6 +42,7 @@ class Scan(OrgModel):
     samples = models.PositiveSmallIntegerField(default=1)
     total = models.PositiveIntegerField(help_text="Answers asked for.")
     simulated = models.BooleanField(default=False)
+    economy = models.BooleanField(default=False, db_default=False, help_text="Through the providers' batches.")
     batch = models.CharField(max_length=60, blank=True, editable=False, help_text="The slot of a schedule it fills.")
     budget_stop = models.JSONField(null=True, blank=True, editable=False, help_text="The budget that stopped it.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -94,6 +95,7 @@ class Schedule(OrgModel):
     engines = ArrayField(models.CharField(max_length=120), default=list, blank=True, help_text="Empty: the project's.")
     samples = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Empty: the project's.")
     jitter_minutes = models.PositiveSmallIntegerField(default=10)
+    economy = models.BooleanField(default=False, db_default=False, help_text="Through the providers' batches.")
     paused_at = models.DateTimeField(null=True, blank=True)
     next_slot_at = models.DateTimeField(null=True, blank=True)
     next_start_at = models.DateTimeField(null=True, blank=True)
@@ -137,6 +139,74 @@ class Schedule(OrgModel):
         return timetable.parse(expression, self.time_zone)
 
 
+class BatchJob(OrgModel):
+    """Answers of one engine that are handed to its provider together. They stay pending meanwhile, due when the batch
+    has had its time, so that whatever it does not answer is asked live. `next_poll_at` is when somebody looks after it
+    again; whoever does puts it off and holds the `token` meanwhile."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("To be handed over")
+        SUBMITTING = "submitting", _("Being handed over")
+        WAITING = "waiting", _("With the provider")
+        STOPPING = "stopping", _("Being stopped")
+        COLLECTING = "collecting", _("Coming in")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    OPEN = (State.QUEUED, State.SUBMITTING, State.WAITING, State.STOPPING, State.COLLECTING)
+
+    scan = OrgForeignKey(Scan, on_delete=models.CASCADE, related_name="batch_jobs")
+    engine = models.CharField(max_length=120)
+    lane = models.CharField(max_length=180)
+    simulated = models.BooleanField(default=False)
+    name = models.CharField(max_length=40, unique=True, help_text="What we call it at the provider.")
+    batch_id = models.CharField(max_length=200, blank=True, help_text="What the provider calls it.")
+    proven = models.BooleanField(default=True, help_text="False: found again after a crash by its time and size only.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    total = models.PositiveIntegerField(help_text="Answers handed over.")
+    progress = models.PositiveIntegerField(null=True, blank=True, help_text="Answered so far, as the provider says.")
+    answered = models.PositiveIntegerField(default=0, help_text="Answers that it brought.")
+    cost = models.DecimalField(max_digits=18, decimal_places=8, default=0, help_text="USD, of what it brought.")
+    saved = models.DecimalField(max_digits=18, decimal_places=8, default=0, help_text="USD less than asked live.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="Failures in a row.")
+    problem = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(help_text="When it is stopped.")
+    results_at = models.DateTimeField(null=True, blank=True, help_text="When its results were first there.")
+    finished_at = models.DateTimeField(null=True, blank=True)
+    next_poll_at = models.DateTimeField(null=True, blank=True)
+    token = models.UUIDField(null=True, blank=True, editable=False)
+
+    class Meta(OrgModel.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=["queued", "submitting", "waiting", "stopping", "collecting"],
+                    next_poll_at__isnull=False,
+                    finished_at=None,
+                )
+                | Q(state__in=["done", "failed", "cancelled"], next_poll_at=None, finished_at__isnull=False),
+                name="scans_batchjob_looked_after",
+            ),
+            models.CheckConstraint(condition=Q(total__gte=1), name="scans_batchjob_not_empty"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_poll_at"], condition=Q(next_poll_at__isnull=False), name="scans_batchjob_to_poll"
+            ),
+            models.Index(fields=["org", "created_at"], name="scans_batchjob_month"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Batch {self.name} of {self.engine}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN
+
+
 class Answer(OrgModel):
     """One prompt asked once of one engine. `lane` is credential x model; `turn` is the ordinal within the scan."""
 
@@ -159,6 +229,15 @@ class Answer(OrgModel):
     sample = models.PositiveSmallIntegerField(default=1)
     lane = models.CharField(max_length=180)
     turn = models.PositiveIntegerField()
+    batch_job = OrgForeignKey(
+        "scans.BatchJob",
+        null=True,
+        blank=True,
+        db_index=False,
+        on_delete=models.DO_NOTHING,
+        related_name="answers",
+        help_text="The batch it was handed over with.",
+    )
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     due_at = models.DateTimeField(default=timezone.now)
@@ -208,6 +287,7 @@ class Answer(OrgModel):
             ),
             models.Index(fields=["lease_until"], condition=Q(status="claimed"), name="scans_answer_leased"),
             models.Index(fields=["scan", "status"], name="scans_answer_by_scan"),
+            models.Index(fields=["batch_job"], condition=Q(batch_job__isnull=False), name="scans_answer_by_batch_job"),
         ]
 
     def __str__(self) -> str:
