@@ -219,7 +219,7 @@ class Answer(OrgModel):
 
     OPEN = (Status.PENDING, Status.CLAIMED)
 
-    scan = OrgForeignKey(Scan, on_delete=models.CASCADE, related_name="answers")
+    scan = OrgForeignKey(Scan, on_delete=models.CASCADE, related_name="answers", db_index=False)  # by_scan has it
     project = OrgForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     prompt = OrgForeignKey(Prompt, on_delete=models.CASCADE, related_name="answers")
     prompt_text = models.TextField(help_text="The question as it was asked.")
@@ -301,7 +301,7 @@ class Answer(OrgModel):
 class Mention(OrgModel):
     """One span of an answer that names a brand: offsets in code points of `Answer.text`, end exclusive."""
 
-    answer = OrgForeignKey(Answer, on_delete=models.CASCADE, related_name="mentions")
+    answer = OrgForeignKey(Answer, on_delete=models.CASCADE, related_name="mentions", db_index=False)  # once has it
     brand = OrgForeignKey(Brand, on_delete=models.CASCADE, related_name="+")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
@@ -328,7 +328,7 @@ class Citation(OrgModel):
         COMPETITOR = "competitor", _("Competitor")
         OTHER = "other", _("Other")
 
-    answer = OrgForeignKey(Answer, on_delete=models.CASCADE, related_name="citations")
+    answer = OrgForeignKey(Answer, on_delete=models.CASCADE, related_name="citations", db_index=False)  # once has it
     brand = OrgForeignKey(Brand, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     url = models.TextField()
     normalized_url = models.TextField()
