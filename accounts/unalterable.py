@@ -8,6 +8,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 
 TRIGGER = "unalterable"
+WHOLE = "unalterable_whole"
 
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION refuse_alteration() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -52,3 +53,38 @@ class Unalterable(Operation):
 
     def describe(self) -> str:
         return f"Make rows of {self.model_name} unalterable"
+
+
+class Untruncatable(Operation):
+    """Refuses to empty the whole table of `model_name`, which triggers of rows do not hear of."""
+
+    reversible = True
+    reduces_to_sql = True
+
+    def __init__(self, model_name: str) -> None:
+        self.model_name = model_name
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        return self.__class__.__qualname__, [self.model_name], {}
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """The trigger is not part of the models' state."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        schema_editor.execute(f'DROP TRIGGER IF EXISTS {WHOLE} ON "{table}"')
+        schema_editor.execute(
+            f'CREATE TRIGGER {WHOLE} BEFORE TRUNCATE ON "{table}"'
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_alteration()"
+        )
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        schema_editor.execute(f'DROP TRIGGER IF EXISTS {WHOLE} ON "{table}"')
+
+    def describe(self) -> str:
+        return f"Refuse to empty the table of {self.model_name}"

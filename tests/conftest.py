@@ -30,8 +30,14 @@ _tests_run = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """A page that closes in the middle of an answer may leave a connection to a thread that has ended; a database that
+    """Tests that commit empty the tables behind them.
+
+    A page that closes in the middle of an answer may leave a connection to a thread that has ended; a database that
     somebody is connected to cannot be dropped."""
+    from tests.emptying import let_records_be_emptied
+
+    with django_db_blocker.unblock():
+        let_records_be_emptied()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
+from django.db.migrations.loader import MigrationLoader
 
 from accounts.models import AccountEvent
-from accounts.unalterable import TRIGGER
+from accounts.unalterable import TRIGGER, Untruncatable
 from orgs.events import declared
 from orgs.models import Event, Organization
 from orgs.scoping import org_scope
@@ -61,6 +62,17 @@ def record_problems(model: type[models.Model]) -> Iterator[str]:
         yield f"{table}: the trigger is off, or is not for each row that is changed or deleted"
 
 
+def emptying_problems(kept: set[str]) -> Iterator[str]:
+    """By the migrations: the test database itself has to be emptied between tests."""
+    refused = {
+        f"{app}.{operation.model_name}".lower()
+        for (app, _), migration in MigrationLoader(None).disk_migrations.items()
+        for operation in migration.operations
+        if isinstance(operation, Untruncatable)
+    }
+    yield from (f"{name}: the whole table can be emptied" for name in sorted(kept - refused))
+
+
 def actor_problems(name: str, module: ast.Module) -> Iterator[str]:
     """Whoever is told who acts writes it down, or tells it on."""
     for node in ast.walk(module):
@@ -106,6 +118,29 @@ def _count(org: Organization) -> int:
 def test_no_record_can_be_altered(db: None) -> None:
     assert {Event, AccountEvent} <= set(records())
     assert [problem for model in records() for problem in record_problems(model)] == []
+
+
+def test_no_record_can_be_emptied_as_a_whole(db: None) -> None:
+    assert list(emptying_problems({model._meta.label_lower for model in records()})) == []
+    assert list(emptying_problems({"orgs.diary"})) == ["orgs.diary: the whole table can be emptied"]
+
+
+@pytest.mark.parametrize("label", ["orgs.event", "accounts.accountevent"])
+def test_emptying_a_record_is_refused_until_that_is_taken_back(db: None, label: str) -> None:
+    model = apps.get_model(label)
+    operation, table = Untruncatable(model._meta.model_name or ""), model._meta.db_table
+    with connection.cursor() as cursor:
+        for statement, refused in (("forwards", True), ("backwards", False)):
+            with connection.schema_editor(atomic=False) as editor:
+                getattr(operation, f"database_{statement}")(model._meta.app_label, editor, _state(), _state())
+            if refused:
+                with pytest.raises(DatabaseError, match="are a record"), transaction.atomic():
+                    cursor.execute(f"TRUNCATE {table} CASCADE")
+        cursor.execute(f"TRUNCATE {table} CASCADE")
+
+
+def _state() -> Any:
+    return MigrationLoader(None).project_state()
 
 
 def test_a_planted_record_that_can_be_altered_is_found(db: None) -> None:
