@@ -7,55 +7,108 @@ from orgs.indexes import DropOwnIndex
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orgs', '0005_webhooks'),
+        ("orgs", "0005_webhooks"),
     ]
 
     operations = [
         DropOwnIndex(
-            model_name='event',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="event",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='invitation',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="invitation",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='logo',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="logo",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='membership',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="membership",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='notification',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="notification",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='notificationpreference',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="notificationpreference",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='pendingevent',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="pendingevent",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='webhookdelivery',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="webhookdelivery",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
         DropOwnIndex(
-            model_name='webhookendpoint',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="webhookendpoint",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
     ]
