@@ -69,7 +69,7 @@ class ScheduleForm(forms.Form):
     engines = forms.MultipleChoiceField(
         label=_lazy("Engines"),
         required=False,
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "input"}),
         help_text=_lazy("None ticked: the project's engines at that time."),
     )
     samples = forms.IntegerField(

@@ -30,6 +30,8 @@ TEXT = [
     ("bad", "card"),
     ("background", "bad"),
 ]
+# What a field is known by (WCAG 1.4.11), on every ground that fields stand on.
+EDGES = ["background", "card", "popover", "muted", "field"]
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
 VISIONS = {
     "all cones": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
@@ -113,6 +115,12 @@ def test_text_can_be_read(text: str, ground: str, theme: str) -> None:
 @pytest.mark.parametrize("series", [*SERIES, "other", "ring"])
 def test_what_is_drawn_stands_out(series: str, theme: str) -> None:
     assert contrast(colour(series, theme), colour("card", theme)) >= 3
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("ground", EDGES)
+def test_fields_are_seen_as_fields(ground: str, theme: str) -> None:
+    assert contrast(colour("input", theme), colour(ground, theme)) >= 3
 
 
 @pytest.mark.parametrize("theme", THEMES)
