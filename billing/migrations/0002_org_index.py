@@ -7,16 +7,21 @@ from orgs.indexes import DropOwnIndex
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0001_initial'),
-        ('orgs', '0006_org_index'),
+        ("billing", "0001_initial"),
+        ("orgs", "0006_org_index"),
     ]
 
     operations = [
         DropOwnIndex(
-            model_name='usage',
-            name='org',
-            field=models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.organization'),
+            model_name="usage",
+            name="org",
+            field=models.ForeignKey(
+                db_index=False,
+                editable=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="orgs.organization",
+            ),
         ),
     ]
