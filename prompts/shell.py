@@ -35,7 +35,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """`simulated` is not among it: only a page that shows numbers can say it, and says it of those."""
     membership: Membership | None = getattr(request, "membership", None)
     if membership is None:
-        return {}
+        return {"memberships": SimpleLazyObject(partial(_memberships_of, request))}
     known = {
         "org": membership.org,
         "can": Allowed(membership),
@@ -51,6 +51,14 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "unread": SimpleLazyObject(partial(_unread, membership, memberships)),
         "projects": Project.objects.for_org(membership.org).filter(archived_at=None).order_by("name")[:SWITCHER],
     }
+
+
+def _memberships_of(request: HttpRequest) -> list[Membership]:
+    """The way back from a person's own pages; asked for only by a page that shows it."""
+    if not request.user.is_authenticated:
+        return []
+    own = Membership.all_orgs.filter(open_organization("org__"), user_id=request.user.pk)
+    return list(own.select_related("org").order_by("org__name")[:SWITCHER])
 
 
 def _unread(membership: Membership, memberships: Iterable[Membership]) -> int:

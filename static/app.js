@@ -44,6 +44,13 @@
     if (event.persisted) for (const form of $$("form[data-sent]")) delete form.dataset.sent;
   });
 
+  // A row of tabs that is wider than the screen starts where the open one is seen.
+  for (const here of $$("main nav > [aria-current=page]")) {
+    const row = here.parentElement;
+    if (row.scrollWidth > row.clientWidth)
+      row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - 32;
+  }
+
   // Filters apply themselves on a change; the button is there for everyone else.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-autosubmit]");
