@@ -262,6 +262,10 @@ class WebhookEndpoint(OrgModel):
     def is_enabled(self) -> bool:
         return self.disabled_at is None
 
+    @property
+    def previous_signs(self) -> bool:
+        return self.previous_until is not None and timezone.now() < self.previous_until
+
 
 class WebhookDelivery(OrgModel):
     """One event for one endpoint: written with the event, sent until it has arrived or is given up. `attempts` is the

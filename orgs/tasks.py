@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
@@ -70,6 +71,11 @@ def nudge_webhooks() -> None:
         deliver_webhooks.apply_async(expires=30, retry=False)
     except OperationalError:
         logger.warning("the task queue cannot be reached; the next sweep sends webhooks")
+
+
+def nudge_webhooks_soon() -> None:
+    """Once the caller's transaction has committed."""
+    transaction.on_commit(nudge_webhooks)
 
 
 def send_announcement(org_id: int, event_id: int) -> None:

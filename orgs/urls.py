@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from orgs.views import audit, home, invitations, live, members, notifications, settings
+from orgs.views import audit, home, invitations, live, members, notifications, settings, webhooks
 
 of_an_organization = [
     path("settings/", settings.org_settings, name="org-settings"),
@@ -23,6 +23,16 @@ of_an_organization = [
     path("notifications/read/", notifications.notifications_read, name="notifications-read"),
     path("notifications/<int:pk>/read/", notifications.notification_read, name="notification-read"),
     path("notifications/preferences/", notifications.notification_preferences, name="notification-preferences"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path("webhooks/add/", webhooks.webhook_add, name="webhook-add"),
+    path("webhooks/<int:pk>/", webhooks.webhook, name="webhook"),
+    path("webhooks/<int:pk>/edit/", webhooks.webhook_edit, name="webhook-edit"),
+    path("webhooks/<int:pk>/secret/", webhooks.webhook_rotate, name="webhook-rotate"),
+    path("webhooks/<int:pk>/delete/", webhooks.webhook_delete, name="webhook-delete"),
+    path("webhooks/<int:pk>/switch/", webhooks.webhook_switch, name="webhook-switch"),
+    path("webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook-test"),
+    path("webhooks/deliveries/<int:pk>/", webhooks.webhook_delivery, name="webhook-delivery"),
+    path("webhooks/deliveries/<int:pk>/again/", webhooks.webhook_redeliver, name="webhook-redeliver"),
     path("audit/", audit.audit, name="audit"),
     path("audit/export/", audit.audit_export, name="audit-export"),
 ]

@@ -7,4 +7,5 @@ class ScansConfig(AppConfig):
     name = "scans"
 
     def ready(self) -> None:
-        from scans import archiving, events, naming  # noqa: F401 - hears of archived projects, declares, judges names
+        # They hear of archived projects, declare events, judge names, and offer events to other systems.
+        from scans import archiving, events, naming, webhooks  # noqa: F401

@@ -53,6 +53,8 @@ KEY = {"pk": "provider key"}
 SCAN = {"pk": "scan"}
 COLLEAGUE = {"pk": "colleague"}
 INVITATION = {"pk": "invitation"}
+WEBHOOK = {"pk": "webhook"}
+DELIVERY = {"pk": "delivery"}
 
 # fmt: off
 # Projects, brands, prompts, engines, keys                       anon out rem view mem adm own
@@ -65,6 +67,12 @@ row("project-edit",                                       get="302 404 404 403 2
 row("project-archive",                                    get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
 row("project-restore", at={"project_slug": "archived"},  post="302 404 404 403 403 302 302")
+row("project-budget", send={"answers": "100"},            get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("budgets", send={"money": "25.00"},                   get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("costs",                                              get="302 404 404 403 403 200 200")
+row("costs-export",                                      post="302 404 404 403 403 200 200")
 row("brands",                                             get="302 404 404 200 200 200 200")
 row("brand-add",                                          get="302 404 404 403 200 200 200",
                                                          post="302 404 404 403 422 422 422")
@@ -173,6 +181,20 @@ row("api-answer-list",                                    get="401 404 404 200 2
 row("api-answer-detail", at={"pk": "answer"},             get="401 404 404 200 200 200 200")
 
 # Audit log and notifications
+row("webhooks",                                           get="302 404 404 403 403 200 200")
+row("webhook-add",                                        get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 422 422")
+row("webhook", at=WEBHOOK,                                get="302 404 404 403 403 200 200")
+row("webhook-edit", at=WEBHOOK,                           get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 422 422")
+row("webhook-rotate", at=WEBHOOK,                         get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 200 200")
+row("webhook-delete", at=WEBHOOK,                         get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
+row("webhook-switch", at=WEBHOOK,                        post="302 404 404 403 403 302 302")
+row("webhook-test", at=WEBHOOK,                          post="302 404 404 403 403 302 302")
+row("webhook-delivery", at=DELIVERY,                      get="302 404 404 403 403 200 200")
+row("webhook-redeliver", at=DELIVERY,                    post="302 404 404 403 403 302 302")
 row("audit",                                              get="302 404 404 403 403 200 200")
 row("audit-export",                                      post="302 404 404 403 403 200 200")
 row("notifications",                                      get="302 404 404 200 200 200 200")

@@ -14,6 +14,8 @@ from orgs.logos import set_logo
 from orgs.models import Event, Invitation, Membership, Notification, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
+from orgs.webhooks import endpoints
+from orgs.webhooks.endpoints import EndpointFields
 from prompts.credentials import save_key
 from prompts.models import Brand, Project, ProjectIcon
 from scans.models import Answer, Scan
@@ -40,7 +42,7 @@ def make_world() -> World:
     org = make_org("Acme", "acme")
     users = _users(org)
     with org_scope(org):
-        rows = _library(org) | _people(org, users)
+        rows = _library(org) | _people(org, users) | _webhook(org, users["owner"])
     return World(org=org, clients={who: _browser(users.get(who)) for who in CAST}, rows=rows)
 
 
@@ -87,6 +89,12 @@ def _people(org: Organization, users: Mapping[str, User]) -> dict[str, Any]:
         "viewer": Membership.objects.for_org(org).get(user=users["viewer"]).pk,
         "colleague": Membership.objects.for_org(org).create(org=org, user=colleague, role=Role.MEMBER).pk,
     }
+
+
+def _webhook(org: Organization, owner: User) -> dict[str, Any]:
+    fields = EndpointFields(url="https://93.184.215.14/in", events=("scan.finished",), description="Of Acme")
+    endpoint, _secret = endpoints.add(org, fields, actor=owner)
+    return {"webhook": endpoint.pk, "delivery": endpoints.test(endpoint, actor=owner).pk}
 
 
 def _library(org: Organization) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def test(endpoint: WebhookEndpoint, *, actor: User) -> WebhookDelivery:
 def signing_secrets(endpoint: WebhookEndpoint) -> tuple[str, ...]:
     """Those that sign now, newest first. Raises `crypto.Undecipherable`."""
     sealed = [endpoint.ciphertext]
-    if endpoint.previous_ciphertext is not None and timezone.now() < (endpoint.previous_until or timezone.now()):
+    if endpoint.previous_ciphertext is not None and endpoint.previous_signs:
         sealed.append(endpoint.previous_ciphertext)
     return tuple(crypto.decrypt(one, binding=_binding(endpoint)) for one in sealed)
 
