@@ -9,9 +9,11 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from prompts.llm.types import Provider
 from scans import timetable
 from scans.launch import MAX_SAMPLES
 from scans.models import Answer, Schedule
+from scans.overview import EngineName
 from scans.schedule import MAX_JITTER, ScheduleFields
 from scans.timetable import MAX_EXPRESSION, zones
 
@@ -47,16 +49,15 @@ class AnswerFilterForm(forms.Form):
 class ScheduleForm(forms.Form):
     """When a project is scanned by itself."""
 
+    PLACED = ("cadence", "time_of_day", "weekday", "cron", "time_zone", "engines", "samples", "jitter_minutes")
+
     cadence = forms.ChoiceField(label=_lazy("How often"), choices=Schedule.Cadence.choices)
     time_of_day = forms.TimeField(
         label=_lazy("Time of day"),
         input_formats=["%H:%M", "%H:%M:%S"],
         widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
-        help_text=_lazy("Every day and every week."),
     )
-    weekday = forms.TypedChoiceField(
-        label=_lazy("Day of the week"), choices=Schedule.Weekday.choices, coerce=int, help_text=_lazy("Every week.")
-    )
+    weekday = forms.TypedChoiceField(label=_lazy("Day of the week"), choices=Schedule.Weekday.choices, coerce=int)
     cron = forms.CharField(
         label=_lazy("Cron expression"),
         required=False,
@@ -86,9 +87,10 @@ class ScheduleForm(forms.Form):
         help_text=_lazy("The scan starts at a fixed moment within so many minutes after its time, to spread the load."),
     )
 
-    def __init__(self, data: Any, *, engines: Iterable[tuple[str, str]], initial: dict[str, Any]) -> None:
+    def __init__(self, data: Any, *, engines: Iterable[EngineName], initial: dict[str, Any]) -> None:
         super().__init__(data, initial=initial)
-        self.fields["engines"].choices = list(engines)  # type: ignore[attr-defined]
+        self._engines = list(engines)
+        self.fields["engines"].choices = [(engine.key, engine.label) for engine in self._engines]  # type: ignore[attr-defined]
         self.fields["time_zone"].choices = [(zone, zone.replace("_", " ")) for zone in sorted(zones())]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
@@ -101,5 +103,28 @@ class ScheduleForm(forms.Form):
         return given
 
     @property
+    def more_fields(self) -> list[forms.BoundField]:
+        """Those that have no place of their own on the page."""
+        return [self[name] for name in self.fields if name not in self.PLACED]
+
+    @property
+    def own_engines(self) -> int:
+        """How many are ticked."""
+        return len(self["engines"].value() or [])
+
+    @property
+    def engines_by_provider(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        chosen, groups = set(self["engines"].value() or []), dict[str, list[dict[str, Any]]]()
+        for engine in self._engines:
+            row = {"key": engine.key, "label": engine.label, "surface": engine.surface_label}
+            groups.setdefault(_provider(engine.key), []).append(row | {"chosen": engine.key in chosen})
+        return list(groups.items())
+
+    @property
     def fields_given(self) -> ScheduleFields:
         return ScheduleFields(**{**self.cleaned_data, "engines": tuple(self.cleaned_data["engines"])})
+
+
+def _provider(engine: str) -> str:
+    name = engine.partition(":")[0]
+    return Provider(name).label if name in set(Provider) else name

@@ -90,7 +90,7 @@ def _form(request: OrgRequest, project: Project, found: Schedule | None) -> Sche
     initial = {name: getattr(found or Schedule(time_zone=_here()), name) for name in ScheduleForm.base_fields}
     return ScheduleForm(
         request.POST if request.method == "POST" else None,
-        engines=[(engine.key, f"{engine.label}, {engine.surface_label}") for engine in known],
+        engines=known,
         initial=initial,
     )
 

@@ -105,3 +105,23 @@ def test_a_viewer_sees_the_schedule_and_no_form(client: Client, client_of: Clien
     page = client_of(viewer).get(reverse("schedule", args=URL)).content.decode()
     assert "Next scans" in page
     assert 'name="cadence"' not in page
+
+
+def test_engines_of_its_own_are_ticked_under_their_provider(client: Client, org: Organization) -> None:
+    key = "openai:gpt-5-mini/model"
+    client.post(reverse("schedule", args=URL), FORM | {"engines": [key]})
+    page = client.get(reverse("schedule", args=URL))
+    chosen = {
+        provider: [row["key"] for row in rows if row["chosen"]]
+        for provider, rows in page.context["form"].engines_by_provider
+    }
+    assert {provider: keys for provider, keys in chosen.items() if keys} == {"OpenAI": [key]}
+    assert "1 engine of its own" in page.content.decode()
+    response = client.post(reverse("schedule", args=URL), FORM | {"engines": [key], "cadence": "hourly"})
+    assert response.context["form"].own_engines == 1, "what was ticked is kept when something else is wrong"
+
+
+def test_every_field_of_the_form_has_a_place_on_the_page(client: Client) -> None:
+    response = client.get(reverse("schedule", args=URL))
+    page = response.content.decode()
+    assert [name for name in response.context["form"].fields if f'name="{name}"' not in page] == []
