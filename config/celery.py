@@ -52,6 +52,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10.0,
         "options": {"expires": 30},
     },
+    f"{CODE_PREFIX}sum up costs": {
+        "task": "prompts.tasks.sum_up_costs",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     f"{CODE_PREFIX}sweep exports": {
         "task": "accounts.tasks.sweep_exports",
         "schedule": 60.0,

@@ -51,6 +51,14 @@ class Level:
     def is_reached(self) -> bool:
         return any(part >= limit for part, limit in self._parts())
 
+    @property
+    def money_share(self) -> float:
+        return _share(self.money, self.money_limit)
+
+    @property
+    def answers_share(self) -> float:
+        return _share(Decimal(self.answers), self.answers_limit)
+
     def holds(self, *, answers: int = 0, money: Decimal = Decimal(0)) -> bool:
         """Whether this much more fits. Where a limit is reached nothing does, however cheap."""
         if self.is_reached:
@@ -153,6 +161,13 @@ def sentence_of(stop: dict[str, Any]) -> str:
         ),
     }
     return texts[stop["project"] is not None, money] % {"amount": amount, "day": anew}
+
+
+def _share(part: Decimal, limit: Decimal | int | None) -> float:
+    """What is spent of nothing is all of it."""
+    if limit is None:
+        return 0.0
+    return float(min(part / limit, Decimal(1))) if limit else 1.0
 
 
 def _level(month: date, project: Project | None, budget: Budget | None, spent: Spending | None) -> Level:

@@ -73,6 +73,7 @@ declare(
             topic="keys",
             link=("provider-keys",),
         ),
+        "costs.exported": Declared(meaning=_("Costs were exported"), sentence=_("{actor} exported the costs")),
         "budget.saved": Declared(
             meaning=_("A monthly budget was set or changed"),
             sentence=_("{actor} set a monthly budget {data.project_name}"),

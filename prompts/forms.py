@@ -278,3 +278,23 @@ class ProviderKeyForm(forms.Form):
         help_text=_lazy("Stored encrypted and never shown again. A key that is there already is replaced."),
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False),
     )
+
+
+class BudgetForm(forms.Form):
+    """Both limits of a month; left empty there is none."""
+
+    money = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_digits=9,
+        decimal_places=2,
+        label=_lazy("US dollars a month"),
+        help_text=_lazy("As providers bill them. Answers of engines without a known price are not in it."),
+    )
+    answers = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=1_000_000_000,
+        label=_lazy("Answers a month"),
+        help_text=_lazy("Answers that came in. One that failed is not counted."),
+    )

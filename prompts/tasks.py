@@ -9,7 +9,7 @@ from celery import shared_task
 from celery.signals import worker_init
 from kombu.exceptions import OperationalError
 
-from prompts import gateway, suggesting
+from prompts import costs, gateway, suggesting
 
 logger = logging.getLogger("prompter.prompts")
 
@@ -31,6 +31,12 @@ def answer_suggestion(org_id: int, pk: int) -> None:
 def sweep_suggestions() -> None:
     for org_id, pk in suggesting.recover():
         nudge_suggestion(org_id, pk)
+
+
+@shared_task(ignore_result=True, time_limit=120, soft_time_limit=110)
+def sum_up_costs() -> None:
+    while costs.sum_up() == costs.HOURS_AT_ONCE:
+        pass
 
 
 def nudge_suggestion(org_id: int, pk: int) -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from prompts.views import brands, bulk, engines, find, keys, projects, prompts
+from prompts.views import brands, budgets, bulk, costs, engines, find, keys, projects, prompts
 
 P = "p/<slug:project_slug>/"
 
@@ -25,6 +25,10 @@ urlpatterns = [
     path(f"{P}prompts/<int:pk>/archive/", prompts.prompt_archive, name="prompt-archive"),
     path(f"{P}prompts/<int:pk>/restore/", prompts.prompt_restore, name="prompt-restore"),
     path(f"{P}engines/", engines.engines, name="engines"),
+    path(f"{P}budget/", budgets.project_budget, name="project-budget"),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("costs/", costs.costs, name="costs"),
+    path("costs/export/", costs.costs_export, name="costs-export"),
     path("keys/", keys.provider_keys, name="provider-keys"),
     path("keys/<int:pk>/delete/", keys.provider_key_delete, name="provider-key-delete"),
 ]

@@ -19,6 +19,7 @@ ALL_ORGS_ALLOWED = {
     "orgs/exporting.py": "finds the organizations that hold something about a person",
     "orgs/notify.py": "finds events that nobody was told of yet",
     "orgs/webhooks/queue.py": "prunes old deliveries of every organization",
+    "prompts/costs.py": "sums up the ledger's hours of every organization",
     "prompts/day_budgets.py": "counts what a provider key has spent today, for whomever",
     "prompts/shell.py": "lists the user's own memberships",
     "prompts/finding.py": "finds the user's own memberships",
