@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain, repeat
 from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
@@ -16,7 +18,10 @@ logger = logging.getLogger("prompter.scans")
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ATTEMPTS = 6  # over about half a minute: a restart of the database, a failover
+# A restart, a failover: what was asked meanwhile is paid for, and nobody else can take it over either.
+PATIENCE = 300.0
+PAUSES = (0.1, 0.25, 0.5, 1.0)
+LONGEST = 2.0  # seconds between tries: leases must be renewed soon after the database is back
 
 
 class Database:
@@ -26,15 +31,16 @@ class Database:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="runner-database")
 
     async def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        for attempt in range(ATTEMPTS):
+        give_up = time.monotonic() + PATIENCE
+        for pause in chain(PAUSES, repeat(LONGEST)):
             try:
                 return await self._run(partial(function, *args, **kwargs))
             except (OperationalError, InterfaceError) as error:
-                if attempt == ATTEMPTS - 1:
+                if time.monotonic() > give_up:
                     raise
                 logger.warning("the database failed, trying again: %s", type(error).__name__)
                 await self._run(connection_closed)
-                await asyncio.sleep(2.0**attempt / 2)
+                await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
     async def _run(self, function: Callable[[], T]) -> T:

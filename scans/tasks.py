@@ -20,7 +20,6 @@ from scans.process import run_here
 logger = logging.getLogger("prompter.scans")
 
 BUDGET = 8 * 60  # seconds of new work in one task; answers under way then have until the time limit
-EXPIRES = 30  # an older nudge tells nothing: the sweep repeats it
 
 
 # Acknowledged early, unlike others: the rows hold the work, and a message that came back would only be a second nudge.
@@ -70,8 +69,9 @@ def send_rematch(org_id: int, event_id: int, *, after: int = 0, latest_only: int
 
 
 def nudge() -> None:
-    """Ask for a runner. Losing the message loses nothing: the sweep nudges while anything is due."""
+    """Ask for a runner. Losing the message loses nothing: the sweep nudges while anything is due. It does not expire:
+    that would be by the worker's clock against ours, and one message too many ends at once."""
     try:
-        run_answers.apply_async(expires=EXPIRES, retry=False)
+        run_answers.apply_async(retry=False)
     except OperationalError:
         logger.warning("the task queue cannot be reached; the next sweep starts what is due")
