@@ -88,6 +88,7 @@ app = Celery("prompter", loader="config.celery:CheckedLoader")
 app.conf.update(
     broker_url=settings.REDIS_URL,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # however long Redis is away
     broker_transport_options={
         "visibility_timeout": VISIBILITY_TIMEOUT,
         # A killed worker's messages come back after the visibility timeout plus at most this.
@@ -111,7 +112,7 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],
     timezone="UTC",
-    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+    beat_scheduler="config.beat:Scheduler",
     beat_schedule=BEAT_SCHEDULE,
     beat_max_loop_interval=5,
 )
