@@ -8,11 +8,12 @@ from django.db import models
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import PermissionDenied, Throttled
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.access import is_fresh
 from orgs import invitations, members
 from orgs.allowance import TooMany
 from orgs.invitations import DAY, is_address
@@ -69,7 +70,7 @@ class MemberViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
 
     @extend_schema(request=MemberRoleSerializer, responses=MemberSerializer, description="Changes the member's role.")
     def partial_update(self, request: Request, pk: int) -> Response:
-        self.get_object()
+        self._ask_about_owners(self.get_object())
         serializer = MemberRoleSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         try:
@@ -80,11 +81,16 @@ class MemberViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
 
     @extend_schema(description="Removes the member, who loses access at once.")
     def destroy(self, request: Request, pk: int) -> Response:
+        self._ask_about_owners(self.get_object())
         try:
             members.remove_member(self.org, pk, actor=self.user)
         except members.LastOwner as refused:
             raise Conflict(refused.message, code="last_owner") from refused
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _ask_about_owners(self, target: Membership) -> None:
+        if members.unseats(self.membership, target) and not is_fresh(self.request._request):
+            raise PermissionDenied("Confirm who you are in the browser first.", code="reauthentication_required")
 
 
 class InvitationViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):

@@ -109,6 +109,11 @@ def put_out(membership: Membership, *, operator: User) -> None:
         _tell("membership.removed", membership, actor=operator, before=membership.role)
 
 
+def unseats(acting: Membership, target: Membership) -> bool:
+    """Whether `target` is an owner beside `acting`, who could take that from them."""
+    return target.role == Role.OWNER and target.pk != acting.pk and may_manage(acting.role, target.role)
+
+
 def is_last_owner(membership: Membership) -> bool:
     return membership.role == Role.OWNER and not _other_owners(membership).exists()
 

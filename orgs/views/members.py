@@ -17,7 +17,7 @@ from orgs.access import OrgRequest, org_view
 from orgs.forms import InviteForm, RoleForm, TransferForm
 from orgs.invitations import open_invitations
 from orgs.keyset import page_of
-from orgs.members import LastOwner, change_role, is_last_owner, leave, remove_member, transfer_ownership
+from orgs.members import LastOwner, change_role, is_last_owner, leave, remove_member, transfer_ownership, unseats
 from orgs.models import Membership, Organization
 from orgs.pages import READ, READ_OR_POST, show_confirm, show_form
 from orgs.roles import Permission, Role, may_manage
@@ -46,6 +46,12 @@ def member_of(org: Organization, pk: int) -> Membership:
     return get_object_or_404(Membership.objects.for_org(org).select_related("user"), pk=pk)
 
 
+def _ask_about_owners(request: OrgRequest, member: Membership, *, role: str = "") -> None:
+    """Nobody at an open screen makes an owner, or takes it from another. Raises `ReauthenticationRequired`."""
+    if (role == Role.OWNER or unseats(request.membership, member)) and not is_fresh(request):
+        raise ReauthenticationRequired
+
+
 @org_view(Permission.MEMBERS_VIEW)
 @require_http_methods(READ)
 def members(request: OrgRequest) -> HttpResponse:
@@ -70,8 +76,7 @@ def members_context(request: OrgRequest, form: InviteForm) -> dict[str, object]:
 @require_http_methods(READ_OR_POST)
 def member_role(request: OrgRequest, pk: int) -> HttpResponse:
     member = member_of(request.org, pk)
-    if request.POST.get("role") == Role.OWNER and not is_fresh(request):
-        raise ReauthenticationRequired
+    _ask_about_owners(request, member, role=request.POST.get("role", ""))
     form = RoleForm(
         request.POST if request.method == "POST" else None, actor=request.membership, initial={"role": member.role}
     )
@@ -91,6 +96,7 @@ def member_role(request: OrgRequest, pk: int) -> HttpResponse:
 @require_http_methods(READ_OR_POST)
 def member_remove(request: OrgRequest, pk: int) -> HttpResponse:
     member = member_of(request.org, pk)
+    _ask_about_owners(request, member)
     name, back = member.user.display_name, reverse("members", args=[request.org.slug])
     if request.method == "POST":
         try:

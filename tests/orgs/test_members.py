@@ -107,6 +107,18 @@ def test_an_unknown_role_is_refused_in_the_form(
     assert role_of(org, member) == Role.MEMBER
 
 
+def test_unseating_another_owner_asks_again_who_it_is(client_of: ClientOf, org: Organization, owner: User) -> None:
+    other = make_member(org, Role.OWNER, "second@acme.example")
+    client, role, gone = client_of(owner), address("member-role", org, other), address("member-remove", org, other)
+    for refused in (client.post(role, {"role": "viewer"}), client.get(gone), client.post(gone)):
+        assert refused.url.startswith(reverse("account_reauthenticate"))
+    assert role_of(org, other) == Role.OWNER
+    prove(client).post(role, {"role": "admin"})
+    assert role_of(org, other) == Role.ADMIN
+    # Nobody below owner is asked, and so is nobody who steps back from it themselves.
+    assert client_of(owner).post(gone).url == reverse("members", args=[org.slug])
+
+
 def test_a_member_of_another_organization_is_not_found(client_of: ClientOf, owner: User, outsider: User) -> None:
     theirs = membership_of(Organization.objects.get(slug="globex"), outsider)
     assert theirs

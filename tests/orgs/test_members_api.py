@@ -8,7 +8,7 @@ from accounts.models import Letter, User
 from orgs.models import Invitation, Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
-from tests.cast import make_member
+from tests.cast import make_member, prove
 from tests.screens import ClientOf
 
 API = "/api/v1/o/acme"
@@ -42,6 +42,18 @@ def test_an_admin_stands_above_nobody_of_their_height(
         path = f"members/{pk_of(org, target)}/"
         assert send(client_of(admin), "patch", path, role="viewer").status_code == 403
         assert send(client_of(admin), "delete", path).status_code == 403
+
+
+def test_another_owner_is_unseated_only_by_somebody_who_has_just_confirmed_who_they_are(
+    client_of: ClientOf, org: Organization, owner: User
+) -> None:
+    other = make_member(org, Role.OWNER, "second@acme.example")
+    client, path = client_of(owner), f"members/{pk_of(org, other)}/"
+    for refused in (send(client, "patch", path, role="viewer"), send(client, "delete", path)):
+        assert refused.status_code == 403
+        assert "Confirm who you are" in refused.json()["detail"]
+    prove(client)
+    assert send(client, "patch", path, role="viewer").json()["role"] == "viewer"
 
 
 def test_the_last_owner_stays(client_of: ClientOf, org: Organization, owner: User) -> None:
