@@ -19,7 +19,7 @@ from orgs.rest import Conflict, OrgViewSet, PaymentRequired
 from orgs.roles import Permission
 from prompts.api import OF_PROJECT, LiveProjects, of_project
 from prompts.models import Project
-from scans.launch import MAX_SAMPLES, CannotStart, cancel_scan, retry_failed, start_scan
+from scans.launch import MAX_SAMPLES, CannotStart, cancel_scan, resume_scan, retry_failed, start_scan
 from scans.models import Answer, Citation, Mention, Scan
 
 OF_SCAN = OpenApiParameter("scan", OpenApiTypes.INT64, description="Only those of this scan.")
@@ -64,13 +64,6 @@ ANSWER_FIELDS = [
 ]
 
 
-class ScanSerializer(serializers.ModelSerializer[Scan]):
-    class Meta:
-        model = Scan
-        fields = SCAN_FIELDS
-        read_only_fields = SCAN_FIELDS
-
-
 class ScanStartSerializer(serializers.Serializer[Scan]):
     project = LiveProjects(Project)
     engines = serializers.ListField(
@@ -85,6 +78,29 @@ class ScanStartSerializer(serializers.Serializer[Scan]):
 
 class RetrySerializer(serializers.Serializer[Any]):
     retried = serializers.IntegerField(help_text="Answers that are asked again.")
+
+
+class ResumeSerializer(serializers.Serializer[Any]):
+    resumed = serializers.IntegerField(help_text="Answers that are asked now.")
+
+
+class BudgetStopSerializer(serializers.Serializer[Any]):
+    """The monthly budget that stopped a scan: the project's, or where `project` is null the organization's."""
+
+    project = serializers.IntegerField(allow_null=True)
+    limit = serializers.ChoiceField(["answers", "money"])
+    amount = serializers.CharField(help_text="Answers, or US dollars.")
+    month = serializers.DateField()
+    starts_anew = serializers.DateField()
+
+
+class ScanSerializer(serializers.ModelSerializer[Scan]):
+    budget_stop = BudgetStopSerializer(allow_null=True, read_only=True)
+
+    class Meta:
+        model = Scan
+        fields = [*SCAN_FIELDS, "budget_stop"]
+        read_only_fields = fields
 
 
 class MentionSerializer(serializers.ModelSerializer[Mention]):
@@ -135,6 +151,7 @@ class ScanViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
         "create": Permission.SCANS_START,
         "cancel": Permission.SCANS_CANCEL,
         "retry": Permission.SCANS_START,
+        "resume": Permission.SCANS_START,
     }
 
     def get_queryset(self) -> models.QuerySet[Any]:
@@ -170,6 +187,17 @@ class ScanViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
         except CannotStart as problem:
             raise refused(problem) from problem
         return Response({"retried": retried})
+
+    @extend_schema(
+        request=None, responses=ResumeSerializer, description="Asks what a monthly budget stopped, once there is room."
+    )
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: int) -> Response:
+        try:
+            resumed = resume_scan(self.get_object(), actor=self.user)
+        except CannotStart as problem:
+            raise refused(problem) from problem
+        return Response({"resumed": resumed})
 
 
 class AnswerViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -101,18 +101,18 @@ def cancel_scan(scan: Scan, *, actor: User | None) -> bool:
 
 
 def retry_failed(scan: Scan, *, actor: User | None) -> int:
-    """Ask the failed answers of an ended scan again, and open it again. How many; raises `CannotStart`."""
-    return _again(scan, {}, event="scan.retried", actor=actor)
+    """Ask the failed answers of an ended scan again, and open it again. How many; raises `CannotStart`. What a budget
+    stopped has not failed: it is resumed."""
+    return _again(scan, ~Q(error_kind=stopping.BUDGET), event="scan.retried", actor=actor)
 
 
 def resume_scan(scan: Scan, *, actor: User | None) -> int:
     """Go on with a scan that a budget stopped: ask what it did not. How many; raises `CannotStart`."""
-    return _again(scan, {"error_kind": stopping.BUDGET}, event="scan.resumed", actor=actor)
+    return _again(scan, Q(error_kind=stopping.BUDGET), event="scan.resumed", actor=actor)
 
 
-def _again(scan: Scan, which: dict[str, str], *, event: str, actor: User | None) -> int:
-    answers = Answer.objects.for_org(scan.org_id)
-    failed = answers.filter(scan=scan, status=Answer.Status.FAILED, **which)
+def _again(scan: Scan, which: Q, *, event: str, actor: User | None) -> int:
+    failed = Answer.objects.for_org(scan.org_id).filter(which, scan=scan, status=Answer.Status.FAILED)
     engines = sorted(failed.order_by().values_list("engine", flat=True).distinct())
     lanes = {lane.engine.key: lane for lane in _lanes(scan.org_id, engines)} if engines else {}
     if lanes:
@@ -129,6 +129,9 @@ def _again(scan: Scan, which: dict[str, str], *, event: str, actor: User | None)
     return reopened
 
 
+        if event == "scan.resumed":
+            Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(budget_stop=None)
+            scan.budget_stop = None
 def _refuse_archived(org_id: int, project_id: int) -> None:
     """Holds the project's row: whoever archives it at this moment comes before, or waits and finds the scan."""
     rows = Project.objects.for_org(org_id).select_for_update(no_key=True)
@@ -235,7 +238,7 @@ def _reopen(scan: Scan) -> bool:
     ended = Scan.objects.for_org(scan.org_id).filter(pk=scan.pk, status__in=[Scan.Status.PARTIAL, Scan.Status.FAILED])
     try:
         with transaction.atomic():
-            reopened = ended.update(status=Scan.Status.RUNNING, finished_at=None, budget_stop=None)
+            reopened = ended.update(status=Scan.Status.RUNNING, finished_at=None)
     except IntegrityError as error:
         raise _already_running(scan) from error
     scan.refresh_from_db(from_queryset=Scan.objects.for_org(scan.org_id))

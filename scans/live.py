@@ -11,10 +11,12 @@ from typing import Any
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
+from prompts.budgets import sentence_of
 from scans.models import Answer, Scan
 from scans.overview import engine_name
 from scans.pauses import Pause, pauses_of
 from scans.reasons import reason_of
+from scans.stopping import BUDGET
 from scans.tallies import Estimate, own_visibility, own_visibility_by_engine
 
 SHOWN_FAILURES = 20
@@ -23,6 +25,7 @@ _COUNTS: dict[str, Any] = {
     "succeeded": Count("pk", filter=Q(status=Answer.Status.SUCCEEDED)),
     "failed": Count("pk", filter=Q(status=Answer.Status.FAILED)),
     "cancelled": Count("pk", filter=Q(status=Answer.Status.CANCELLED)),
+    "unasked": Count("pk", filter=Q(status=Answer.Status.FAILED, error_kind=BUDGET)),
     "cost": Sum("cost"),
 }
 
@@ -59,9 +62,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
+    """`unasked` answers are those that a budget stopped, `stop` is the sentence about it; they count in `failed`."""
+
     total: int
     succeeded: int
     failed: int
+    unasked: int
+    stop: str
     cancelled: int
     cost: Decimal | None
     elapsed: float
@@ -69,6 +76,10 @@ class Board:
     failed_retryable: int
     lanes: tuple[Lane, ...]
     failures: tuple[Failure, ...]
+
+    @property
+    def failures_of_asking(self) -> int:
+        return self.failed - self.unasked
 
     @property
     def paused(self) -> list[Lane]:
@@ -114,15 +125,18 @@ def board_of(scan: Scan) -> Board:
     pauses = pauses_of(scan)
     lanes = tuple(_lane(key, counts[key], seen.get(key), pauses.get(key)) for key in _in_order(scan, counts))
     failed = sum(row["failed"] for row in counts.values())
+    unasked = sum(row["unasked"] for row in counts.values())
     return Board(
         total=sum(row["total"] for row in counts.values()),
         succeeded=sum(row["succeeded"] for row in counts.values()),
         failed=failed,
+        unasked=unasked,
+        stop=sentence_of(scan.budget_stop) if scan.budget_stop else "",
         cancelled=sum(row["cancelled"] for row in counts.values()),
         cost=_total_cost(counts.values()),
         elapsed=_elapsed(scan),
         finished=not scan.is_open,
-        failed_retryable=failed if scan.status in _RETRYABLE else 0,
+        failed_retryable=failed - unasked if scan.status in _RETRYABLE else 0,
         lanes=lanes,
         failures=_failures(answers),
     )
@@ -169,7 +183,9 @@ def _in_order(scan: Scan, found: dict[str, Any]) -> list[str]:
 
 
 def _failures(answers: QuerySet[Answer]) -> tuple[Failure, ...]:
-    failed = answers.filter(status=Answer.Status.FAILED).values("engine", "error_kind", "error")
+    failed = (
+        answers.filter(status=Answer.Status.FAILED).exclude(error_kind=BUDGET).values("engine", "error_kind", "error")
+    )
     grouped = failed.annotate(count=Count("pk"), example=Min("pk")).order_by("-count", "example")[:SHOWN_FAILURES]
     return tuple(
         Failure(

@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{P}scans/<int:pk>/progress/", views.scan_progress, name="scan-progress"),
     path(f"{P}scans/<int:pk>/cancel/", views.scan_cancel, name="scan-cancel"),
     path(f"{P}scans/<int:pk>/retry/", views.scan_retry, name="scan-retry"),
+    path(f"{P}scans/<int:pk>/resume/", views.scan_resume, name="scan-resume"),
     path(f"{P}schedule/", schedule_views.schedule, name="schedule"),
     path(f"{P}schedule/pause/", schedule_views.schedule_pause, name="schedule-pause"),
     path(f"{P}schedule/resume/", schedule_views.schedule_resume, name="schedule-resume"),

@@ -29,7 +29,7 @@ from scans.answers import (
     with_citations,
 )
 from scans.forms import AnswerFilterForm, StartForm
-from scans.launch import CannotStart, cancel_scan, retry_failed, start_scan
+from scans.launch import CannotStart, cancel_scan, resume_scan, retry_failed, start_scan
 from scans.live import board_of, scan_lines
 from scans.models import Answer, Scan
 from scans.overview import COURSE, engine_name, latest_scans, live_projects, overview_of, project_rows
@@ -170,6 +170,21 @@ def scan_retry(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
         return _refused(request, project, problem, back=scan)
     if not retried:
         messages.info(request, _("There is nothing to retry."))
+    return redirect("scan", request.org.slug, project.slug, scan.pk)
+
+
+@org_view(Permission.SCANS_START)
+@require_http_methods(["POST"])
+def scan_resume(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
+    project = project_of(request, project_slug)
+    scan = scan_of(project, pk)
+    try:
+        with transaction.atomic():
+            resumed = resume_scan(scan, actor=request.user)
+    except CannotStart as problem:
+        return _refused(request, project, problem, back=scan)
+    if not resumed:
+        messages.info(request, _("There is nothing to resume."))
     return redirect("scan", request.org.slug, project.slug, scan.pk)
 
 

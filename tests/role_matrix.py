@@ -114,6 +114,7 @@ row("scan-progress", at=SCAN,                             get="302 404 404 200 2
 row("scan-cancel", at=SCAN,                               get="302 404 404 403 200 200 200",
                                                          post="302 404 404 403 302 302 302")
 row("scan-retry", at=SCAN,                               post="302 404 404 403 302 302 302")
+row("scan-resume", at=SCAN,                              post="302 404 404 403 302 302 302")
 row("onboarding-start", send={"name": "New"},             get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
 row("onboarding", at={"step": "competitors"},             get="302 404 404 403 200 200 200",
@@ -177,6 +178,7 @@ row("api-scan-list", send={"project": "project"},         get="401 404 404 200 2
 row("api-scan-detail", at=SCAN,                           get="401 404 404 200 200 200 200")
 row("api-scan-cancel", at=SCAN,                          post="401 404 404 403 409 409 409")
 row("api-scan-retry", at=SCAN,                           post="401 404 404 403 200 200 200")
+row("api-scan-resume", at=SCAN,                          post="401 404 404 403 200 200 200")
 row("api-answer-list",                                    get="401 404 404 200 200 200 200")
 row("api-answer-detail", at={"pk": "answer"},             get="401 404 404 200 200 200 200")
 

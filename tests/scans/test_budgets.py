@@ -1,17 +1,40 @@
 """A budget stops a scan to the answer, says so, and lets it go on; nothing that dies takes a part of it along."""
 
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
 
-from orgs.models import Organization
+from accounts.models import User
+from orgs.models import Event, Organization
 from orgs.scoping import org_scope
 from prompts import budgets
 from prompts.llm.simulator.server import Running
 from prompts.models import Project, Spending
-from scans.launch import CannotStart, resume_scan
-from tests.scans.running import ENGINES, add_prompts, answers_of, calls, events, level, reread, run, started, statuses
+from scans import claims, schedule
+from scans.launch import CannotStart, cancel_scan, resume_scan
+from scans.models import Answer, Schedule
+from scans.schedule import ScheduleFields
+from tests.scans.running import (
+    ENGINES,
+    add_prompts,
+    answers_of,
+    calls,
+    events,
+    level,
+    reread,
+    run,
+    started,
+    statuses,
+    while_running,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,3 +100,173 @@ def test_money_is_not_overspent_when_no_answer_costs_more_than_it_may(
     assert 0 < answers < 40
     assert Decimal("0.1") < money <= Decimal("0.30")
     assert money == sum(call.cost or 0 for call in calls(project))
+
+
+def test_the_page_says_which_budget_stopped_it_and_resumes_it(
+    org: Organization, project: Project, simulator: Running, admin: User, client_of: Callable[[User], Client]
+) -> None:
+    add_prompts(project, 5)
+    limit(org, project, answers=2)
+    scan = started(project)
+    run()
+    page, address = client_of(admin), f"/o/acme/p/lumenboard/scans/{scan.pk}/"
+    body = page.get(address).content.decode()
+    assert "The project&#x27;s budget of 2 answers a month is used up. It starts anew on" in body
+    assert "2 of 5 answered, 3 not asked" in body
+    assert "Resume: 3 answers" in body
+    assert page.post(f"{address}resume/").status_code == 402
+    limit(org, project, answers=4)
+    assert page.post(f"{address}resume/").status_code == 302
+    assert reread(scan).budget_stop is None
+    run()
+    assert statuses(scan) == {"succeeded": 4, "failed": 1}
+    assert reread(scan).status == "partial"
+
+
+def test_the_api_says_which_budget_stopped_a_scan_and_resumes_it(
+    org: Organization, project: Project, simulator: Running, admin: User, client_of: Callable[[User], Client]
+) -> None:
+    add_prompts(project, 3)
+    limit(org, answers=1)
+    scan = started(project)
+    run()
+    page, address = client_of(admin), f"/api/v1/o/acme/scans/{scan.pk}/"
+    told = page.get(address).json()
+    assert told["status"] == "partial"
+    assert told["budget_stop"]["limit"] == "answers"
+    assert told["budget_stop"]["amount"] == "1"
+    assert told["budget_stop"]["project"] is None
+    assert page.post(f"{address}resume/").status_code == 402
+    limit(org)
+    assert page.post(f"{address}resume/").json() == {"resumed": 2}
+
+
+def test_nothing_starts_where_nothing_is_left(org: Organization, project: Project, simulator: Running) -> None:
+    add_prompts(project, 3)
+    limit(org, answers=0)
+    with pytest.raises(CannotStart) as refused:
+        started(project)
+    assert refused.value.code == "budget"
+
+
+def test_a_failed_answer_takes_no_place_and_a_retried_one_takes_one(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    add_prompts(project, 6)
+    limit(org, answers=4)
+    simulator.fault("500", times=3)
+    scan = started(project)
+    run()
+    assert statuses(scan) == {"succeeded": 4, "failed": 2}
+    assert simulator.stats()["totals"]["requests"] == 7
+    assert spent(org)[0] == 4
+
+
+def test_a_cancelled_scan_gives_back_what_it_held(org: Organization, project: Project, simulator: Running) -> None:
+    add_prompts(project, 6)
+    limit(org, answers=6)
+    simulator.options(latency=1.0)
+    scan = started(project)
+
+    def cancel() -> None:
+        with org_scope(org):
+            assert cancel_scan(reread(scan), actor=None)
+
+    while_running(cancel, when=lambda: simulator.stats()["totals"]["in_flight"] == 6)
+    simulator.options(latency=0.0)
+    assert spent(org)[0] == 0
+    again = started(project)
+    run()
+    assert statuses(again) == {"succeeded": 6}
+
+
+def test_what_a_killed_worker_held_comes_back(org: Organization, project: Project, simulator: Running) -> None:
+    """Claimed and never heard of again: the lease runs out, the place is free, and nothing is asked beyond it."""
+    add_prompts(project, 8)
+    limit(org, answers=5)
+    scan = started(project)
+    lane, engine = answers_of(scan)[0].lane, answers_of(scan)[0].engine
+    wanted = [claims.DueLane(lane, engine, suspect=False, org_id=org.pk, count=3)]
+    assert len(claims.claim(wanted)) == 3
+    assert len(claims.claim([replace(wanted[0], count=5)])) == 2  # what is left, whoever asks
+    assert reread(scan).status == "running"
+    with org_scope(org):
+        Answer.objects.for_org(org).filter(status="claimed").update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert claims.expire() == 5
+    run()
+    assert statuses(scan) == {"succeeded": 5, "failed": 3}
+    assert simulator.stats()["totals"]["requests"] == 5
+
+
+def test_an_answer_counts_in_the_month_in_which_it_was_claimed(
+    org: Organization, project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The month changes between its claim and its end: what it held there is what it uses there."""
+    add_prompts(project, 2)
+    limit(org, answers=2)
+    started(project)
+    claimed = claims.claim
+
+    def last_month(wanted: Sequence[claims.DueLane]) -> list[claims.Claimed]:
+        held = claimed(wanted)
+        with org_scope(org):
+            Answer.objects.for_org(org).filter(pk__in=[one.id for one in held]).update(held_month=date(2026, 1, 1))
+        return held
+
+    monkeypatch.setattr(claims, "claim", last_month)
+    run()
+    with org_scope(org):
+        rows = {row.month: row for row in Spending.objects.for_org(org).filter(project=None)}
+    assert rows[date(2026, 1, 1)].answers == 2
+    assert rows[date(2026, 1, 1)].money == sum(call.cost or 0 for call in calls(project))
+    assert sum(row.answers for row in rows.values()) == 2
+
+
+def test_parallel_claims_never_hold_more_than_the_budget(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    """Every thread claims and gives back in turn; at no moment more is held than there is."""
+    add_prompts(project, 40)
+    limit(org, project, answers=7)
+    limit(org, answers=9)
+    scan = started(project)
+    first = answers_of(scan)[0]
+    wanted = [claims.DueLane(first.lane, first.engine, suspect=False, org_id=org.pk, count=4)]
+    most: list[int] = []
+
+    def work() -> None:
+        try:
+            for _ in range(6):
+                held = claims.claim(wanted)
+                most.append(statuses(scan)["claimed"])
+                claims.give_back(held, asked=False)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 24
+    assert 0 < max(most) <= 7
+    assert statuses(scan) == {"pending": 40}
+    assert {answer.attempts for answer in answers_of(scan)} == {0}
+
+
+def test_a_scheduled_scan_that_meets_an_empty_budget_says_so(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    add_prompts(project, 2)
+    limit(org, answers=0)
+    with org_scope(org):
+        fields = ScheduleFields(cadence="daily", time_of_day=time(2), weekday=0, cron="", time_zone="UTC")
+        saved = schedule.save_schedule(project, fields, actor=None)
+        Schedule.objects.for_org(org).filter(pk=saved.pk).update(
+            next_slot_at=timezone.now() - timedelta(minutes=1), next_start_at=timezone.now() - timedelta(minutes=1)
+        )
+    assert schedule.start_due() == 0
+    with org_scope(org):
+        (skipped,) = Event.objects.for_org(org).filter(name="schedule.skipped")
+        assert "budget of 0 answers" in Schedule.objects.for_org(org).get().last_problem
+    assert skipped.data["code"] == "budget"
