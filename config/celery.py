@@ -32,6 +32,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 20.0,
         "options": {"expires": 60},
     },
+    f"{CODE_PREFIX}look after batches": {
+        "task": "scans.tasks.look_after_batches",
+        "schedule": 15.0,
+        "options": {"expires": 30},
+    },
     f"{CODE_PREFIX}announce events": {
         "task": "orgs.tasks.announce_waiting",
         "schedule": 15.0,

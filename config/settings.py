@@ -345,6 +345,8 @@ ORG_DELETION_GRACE_DAYS = env.integer("ORG_DELETION_GRACE_DAYS", default=14, lea
 SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=90, least=1)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
+# Hours that a provider's batch has for the answers of an economy scan, before they are asked live.
+SCAN_BATCH_HOURS = env.integer("SCAN_BATCH_HOURS", default=12, least=1)
 
 # What is fetched from addresses that people type: these ports, and of this machine nothing but the sites named here.
 OUTBOUND_PORTS = env.ports("OUTBOUND_PORTS", default="80,443")

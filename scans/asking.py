@@ -7,6 +7,7 @@ import logging
 
 from prompts.gateway import Call, Lane, ask
 from prompts.ledger import Slip
+from prompts.llm.catalog import Engine
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Request, Turn
 from scans.backoff import retry_in
@@ -61,9 +62,9 @@ def _failed(claimed: Claimed, error: LlmError, slip: Slip) -> Outcome:
     )
 
 
-def _call(claimed: Claimed, lane: Lane, slip: Slip) -> Call:
-    engine = lane.engine
-    request = Request(
+def request_of(claimed: Claimed, engine: Engine) -> Request:
+    """The question as it is asked, live or in a batch."""
+    return Request(
         model=engine.model,
         turns=(Turn(role="user", text=claimed.prompt_text),),
         surface=engine.surface,
@@ -72,11 +73,14 @@ def _call(claimed: Claimed, lane: Lane, slip: Slip) -> Call:
         max_output_tokens=engine.max_output_tokens,
         timeout=CALL_SECONDS,
     )
+
+
+def _call(claimed: Claimed, lane: Lane, slip: Slip) -> Call:
     return Call(
         org_id=claimed.org_id,
         project_id=claimed.project_id,
         lane=lane,
-        request=request,
+        request=request_of(claimed, lane.engine),
         purpose=PURPOSE,
         reference=f"answer:{claimed.id}",
         attempt=claimed.attempts,

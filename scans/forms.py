@@ -86,6 +86,14 @@ class ScheduleForm(forms.Form):
         max_value=MAX_JITTER,
         help_text=_lazy("The scan starts at a fixed moment within so many minutes after its time, to spread the load."),
     )
+    economy = forms.BooleanField(
+        label=_lazy("Economy mode"),
+        required=False,
+        help_text=_lazy(
+            "Cheaper, but may take hours: engines whose providers answer in batches are asked that way. What a"
+            " batch has not answered in time is asked at once."
+        ),
+    )
 
     def __init__(self, data: Any, *, engines: Iterable[EngineName], initial: dict[str, Any]) -> None:
         super().__init__(data, initial=initial)

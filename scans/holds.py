@@ -64,11 +64,14 @@ SELECT k.org_id, k.project_id, %(month)s, 0, 0
 FROM unnest(%(orgs)s::bigint[], %(projects)s::bigint[]) AS k(org_id, project_id)
 ORDER BY k.org_id, k.project_id NULLS FIRST ON CONFLICT (org_id, project_id, month) DO NOTHING
 """
-_HELD = """
+# Handed over with a batch, which will cost what it costs; those that are due again hold nothing.
+WITH_A_BATCH = "(status = 'pending' AND batch_job_id IS NOT NULL AND due_at > now() + interval '1 minute')"
+_HELD = f"""
 SELECT org_id, project_id, count(*), coalesce(sum(held_cost), 0) FROM scans_answer
-WHERE status = 'claimed' AND org_id = ANY(%(orgs)s) AND held_month = %(month)s AND NOT id = ANY(%(ours)s)
+WHERE (status = 'claimed' OR {WITH_A_BATCH}) AND org_id = ANY(%(orgs)s) AND held_month = %(month)s
+  AND NOT id = ANY(%(ours)s)
 GROUP BY org_id, project_id
-"""
+"""  # noqa: S608 - composed of constants
 _WAIT = """
 UPDATE scans_answer SET status = 'pending', lease_token = NULL, lease_until = NULL, attempts = attempts - 1,
   due_at = now() + %(wait)s * interval '1 second' WHERE id = ANY(%(ids)s)

@@ -15,7 +15,7 @@ from orgs.events import emit
 from prompts import budgets
 from prompts.gateway import EngineUnavailable, Lane, lane_for
 from prompts.models import Project, Prompt
-from scans import holds, stopping
+from scans import batch_jobs, holds, stopping
 from scans.models import Answer, Scan
 from scans.tasks import nudge
 
@@ -48,9 +48,11 @@ def start_scan(
     engines: Sequence[str] | None = None,
     samples: int | None = None,
     batch: str = "",
+    economy: bool = False,
 ) -> Scan:
     """Ask every active prompt of every engine; call it inside the organization's scope. Raises `CannotStart`. Of two
-    at once, and of two for one `batch`, the database lets one through."""
+    at once, and of two for one `batch`, the database lets one through. With `economy` the providers' batches are given
+    what they can answer."""
     if project.archived_at is not None:
         raise _archived()
     samples = project.samples if samples is None else samples
@@ -66,6 +68,7 @@ def start_scan(
         project=project,
         source=source,
         batch=batch,
+        economy=economy,
         engines=[lane.engine.key for lane in lanes],
         samples=samples,
         total=1,
@@ -77,6 +80,8 @@ def start_scan(
         _refuse_archived(project.org_id, project.pk)
         _insert(scan)
         _insert_answers(scan, lanes)
+        if economy:
+            batch_jobs.hand_over(scan, lanes)
         _reserve(scan, scan.total)
         emit(scan.org_id, "scan.started", actor=actor, target=scan, data=_told(scan))
         transaction.on_commit(nudge)
@@ -90,6 +95,7 @@ def cancel_scan(scan: Scan, *, actor: User | None) -> bool:
         rows = Scan.objects.for_org(scan.org_id).filter(pk=scan.pk, status__in=Scan.OPEN)
         if not rows.update(status=Scan.Status.CANCELLED, finished_at=now):
             return False
+        batch_jobs.stop_jobs(scan)  # before the answers, as those who collect a batch lock them
         answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, status__in=Answer.OPEN)
         _lock(answers)
         cancelled = answers.update(status=Answer.Status.CANCELLED, finished_at=now, lease_token=None, lease_until=None)

@@ -43,6 +43,7 @@ class ScheduleFields:
     engines: tuple[str, ...] = ()
     samples: int | None = None
     jitter_minutes: int = 10
+    economy: bool = False
 
 
 def schedule_of(project: Project) -> Schedule | None:
@@ -98,6 +99,7 @@ def run_now(schedule: Schedule, project: Project, *, actor: User) -> Scan:
         actor=actor,
         engines=schedule.engines or None,
         samples=schedule.samples,
+        economy=schedule.economy,
     )
 
 
@@ -147,6 +149,7 @@ def _fill(schedule: Schedule, slot: datetime) -> CannotStart | None:
                 source=Scan.Source.SCHEDULE,
                 engines=schedule.engines or None,
                 samples=schedule.samples,
+                economy=schedule.economy,
                 batch=f"schedule {schedule.pk} {slot.astimezone(UTC):%Y-%m-%dT%H:%MZ}",
             )
     except CannotStart as problem:
@@ -175,6 +178,7 @@ def _told(schedule: Schedule) -> dict[str, Any]:
         "engines": list(schedule.engines),
         "samples": schedule.samples,
         "jitter_minutes": schedule.jitter_minutes,
+        "economy": schedule.economy,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models.functions import Now
@@ -34,6 +34,10 @@ def _stop(org_id: int, scan_id: int, stop: dict[str, Any]) -> bool:
     if budget is None or not scans.update(budget_stop=stop):
         return False  # removed or cancelled meanwhile
     waiting = Answer.objects.for_org(org_id).filter(scan_id=scan_id, status=Answer.Status.PENDING)
+    # What a batch has been given is paid for; its hold is counted already.
+    waiting = waiting.exclude(
+        batch_job__isnull=False, held_month__isnull=False, due_at__gt=Now() + timedelta(minutes=1)
+    )
     ids = list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
     ended = waiting.filter(pk__in=ids).update(
         status=Answer.Status.FAILED, error_kind=BUDGET, error=sentence_of(stop), finished_at=Now()

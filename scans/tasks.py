@@ -44,6 +44,13 @@ def start_scheduled() -> None:
     schedule.start_due()
 
 
+@shared_task(ignore_result=True, time_limit=BUDGET + 240, soft_time_limit=BUDGET + 210)
+def look_after_batches() -> None:
+    from scans import batch_work
+
+    batch_work.look_after_due(budget_seconds=BUDGET, nudge=nudge)
+
+
 @org_task(time_limit=300, soft_time_limit=280)
 def rematch_answers(org: Organization, event_id: int, after: int, latest_only: int) -> None:
     """One page in one transaction, then the next. The event says which project's brands changed, and when."""

@@ -57,7 +57,7 @@ class AnthropicBatches(AdapterBatches[AnthropicAdapter]):
             )
 
     async def results(
-        self, batch_id: str, *, items: Sequence[BatchItem]
+        self, batch_id: str, *, ids: Sequence[str], model: str
     ) -> AsyncGenerator[tuple[str, Reply | LlmError], None]:
         async with self._adapter.calling(timeout=READ_SECONDS):
             # The SDK's own decoder gives up at the first line that is not JSON; the lines beneath do not.

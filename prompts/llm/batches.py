@@ -79,10 +79,10 @@ class Batches(Protocol):
     async def poll(self, batch_id: str) -> BatchStatus: ...
 
     def results(
-        self, batch_id: str, *, items: Sequence[BatchItem]
+        self, batch_id: str, *, ids: Sequence[str], model: str
     ) -> AsyncGenerator[tuple[str, Reply | LlmError], None]:
         """(custom id, what came of it), streamed where the provider streams. Lines that cannot be read are left out; an
-        id may come twice, or be nobody's. `items` are those submitted, in that order."""
+        id may come twice, or be nobody's. `ids` are those submitted, in that order."""
 
     async def cancel(self, batch_id: str) -> None:
         """Ask for the end; what was answered until then is still paid for and read as results."""

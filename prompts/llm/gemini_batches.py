@@ -62,15 +62,14 @@ class GeminiBatches(AdapterBatches[GeminiAdapter]):
         return BatchStatus(state=state, done=done, failed=len(answers) - done)
 
     async def results(
-        self, batch_id: str, *, items: Sequence[BatchItem]
+        self, batch_id: str, *, ids: Sequence[str], model: str
     ) -> AsyncGenerator[tuple[str, Reply | LlmError], None]:
         """Told apart by the metadata sent along; where it does not come back (it did not always), by their order,
         which is that of the requests."""
         answers = _responses(await self._job(batch_id))
-        in_order = len(answers) == len(items)
-        model = items[0].request.model if items else ""
+        in_order = len(answers) == len(ids)
         for place, answer in enumerate(answers):
-            key = (answer.metadata or {}).get(_KEY) or (items[place].custom_id if in_order else "")
+            key = (answer.metadata or {}).get(_KEY) or (ids[place] if in_order else "")
             if key:
                 yield key, self._outcome(answer, model)
 

@@ -73,7 +73,7 @@ class OpenAIBatches(AdapterBatches[OpenAIAdapter]):
         )
 
     async def results(
-        self, batch_id: str, *, items: Sequence[BatchItem]
+        self, batch_id: str, *, ids: Sequence[str], model: str
     ) -> AsyncGenerator[tuple[str, Reply | LlmError], None]:
         """Answers and refusals are in a file each, either of which may not be there."""
         batch = await self._batch(batch_id)

@@ -41,7 +41,8 @@ class Desk:
         return [self.item(number) for number in range(count)]
 
     async def came(self, batch_id: str, items: list[BatchItem]) -> list[tuple[str, Reply | LlmError]]:
-        return [pair async for pair in self.batches.results(batch_id, items=items)]
+        ids = [item.custom_id for item in items]
+        return [pair async for pair in self.batches.results(batch_id, ids=ids, model=items[0].request.model)]
 
     async def live(self, item: BatchItem) -> Reply:
         return await clients.adapter_for(self.credential).complete(item.request)

@@ -1,0 +1,190 @@
+"""Batch jobs: planned when an economy scan starts, looked after by whoever claims them, ended by conditional updates.
+
+A job is one batch at one provider. Whoever looks after it puts its next look off and leaves a token on its row; every
+change asks for that token, so that of two that believe to hold it only the later one writes. Every time is the
+database's clock.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
+
+from orgs.scoping import all_orgs_scope, org_scope
+from prompts.gateway import Lane
+from prompts.llm.batches import TERMS
+from scans.models import Answer, BatchJob, Scan
+
+State = BatchJob.State
+
+LEASE = timedelta(minutes=5)  # longer than any single call to a provider and what is written after it
+GRACE = timedelta(minutes=15)  # between stopping a batch and asking live, for what it had answered to come in
+FIRST_LOOK = 15.0  # seconds after it was handed over
+_REASON = "batch jobs"
+
+
+class Lost(Exception):
+    """Somebody else looks after the job now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it was claimed. `over`: its deadline has passed; `age` in seconds since it was handed over."""
+
+    id: int
+    token: uuid.UUID
+    org_id: int
+    scan_id: int
+    engine: str
+    lane: str
+    name: str
+    batch_id: str
+    proven: bool
+    state: str
+    total: int
+    tries: int
+    created_at: datetime
+    results_at: datetime | None
+    over: bool
+    age: float
+
+    def custom_id(self, answer_id: int) -> str:
+        return f"{self.name}-{answer_id}"
+
+    def answer_id(self, custom_id: str) -> int | None:
+        """None for what is not ours."""
+        name, _, number = custom_id.rpartition("-")
+        return int(number) if name == self.name and number.isdecimal() and len(number) < 19 else None
+
+
+_CLAIM = """
+WITH due AS MATERIALIZED (
+  SELECT id FROM scans_batchjob WHERE next_poll_at <= now() ORDER BY next_poll_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE scans_batchjob j SET token = gen_random_uuid(), next_poll_at = now() + %(lease)s * interval '1 second'
+FROM due WHERE j.id = due.id
+RETURNING j.id, j.token, j.org_id, j.scan_id, j.engine, j.lane, j.name, j.batch_id, j.proven, j.state, j.total, j.tries,
+  j.created_at, j.results_at, j.deadline_at <= now(), extract(epoch FROM now() - coalesce(j.submitted_at, j.created_at))
+"""
+
+
+def hand_over(scan: Scan, lanes: Sequence[Lane]) -> None:
+    """In the transaction that starts the scan: its answers that a batch may bring wait for one."""
+    for lane in lanes:
+        terms = TERMS.get(lane.engine.provider)
+        if terms is None or not lane.engine.batches:
+            continue
+        ids = Answer.objects.for_org(scan.org_id).filter(scan=scan, engine=lane.engine.key).order_by("pk")
+        pks = list(ids.values_list("pk", flat=True))
+        for start in range(0, len(pks), terms.items):
+            _plan(scan, lane, pks[start : start + terms.items])
+
+
+def _plan(scan: Scan, lane: Lane, pks: Sequence[int]) -> None:
+    job = BatchJob.objects.for_org(scan.org_id).create(
+        org_id=scan.org_id,
+        scan=scan,
+        engine=lane.engine.key,
+        lane=lane.key,
+        simulated=lane.simulated,
+        name=f"prompter-{uuid.uuid4().hex[:20]}",
+        total=len(pks),
+        created_at=Now(),
+        deadline_at=Now() + timedelta(hours=settings.SCAN_BATCH_HOURS),
+        next_poll_at=Now(),
+    )
+    answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, engine=lane.engine.key)
+    answers.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(
+        batch_job=job, due_at=Now() + timedelta(hours=settings.SCAN_BATCH_HOURS) + GRACE
+    )
+
+
+def stop_jobs(scan: Scan) -> None:
+    """In the transaction that cancels the scan: what was not handed over is not, what was is stopped at once."""
+    jobs = BatchJob.objects.for_org(scan.org_id).filter(scan=scan)
+    jobs.filter(state=State.QUEUED).update(state=State.CANCELLED, finished_at=Now(), next_poll_at=None, token=None)
+    jobs.filter(state__in=BatchJob.OPEN).update(deadline_at=Now(), next_poll_at=Now())
+
+
+def claim(*, limit: int) -> list[Job]:
+    """Jobs that are due, those that have waited longest first."""
+    with all_orgs_scope(_REASON), connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"limit": limit, "lease": LEASE.total_seconds()})
+        names = Job.__dataclass_fields__
+        return [_job(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def _job(fields: dict[str, Any]) -> Job:
+    return Job(**{**fields, "age": float(fields["age"])})
+
+
+def change(job: Job, *, wait: float | None = None, **fields: Any) -> None:
+    """Write to the job's row in the caller's scope or one of its own; the next look is in `wait` seconds, or when the
+    lease runs out. Raises `Lost`."""
+    fields["next_poll_at"] = Now() + (LEASE if wait is None else timedelta(seconds=wait))
+    with org_scope(job.org_id):
+        held = BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token, state__in=BatchJob.OPEN)
+        if not held.update(**fields):
+            raise Lost
+
+
+def look_again(job: Job, *, wait: float, progress: int | None = None, state: str = "") -> None:
+    """All is well, it only takes time. Not beyond the deadline, when there is something to do."""
+    with org_scope(job.org_id):
+        change(job, wait=wait, tries=0, problem="", **({"progress": progress} if progress is not None else {}))
+        held = BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token)
+        if state:
+            held.update(state=state)
+        held.filter(deadline_at__gt=Now(), next_poll_at__gt=F("deadline_at")).update(next_poll_at=F("deadline_at"))
+
+
+def failed_for_now(job: Job, *, wait: float, problem: str) -> None:
+    change(job, wait=wait, tries=F("tries") + 1, problem=problem[:300])
+
+
+def end(job: Job, *, state: str, problem: str = "") -> int:
+    """For good. What it has not brought is asked live from now on; how many answers that are. Raises `Lost`."""
+    with org_scope(job.org_id):
+        change(job)
+        rows = BatchJob.objects.for_org(job.org_id).filter(pk=job.id)
+        rows.update(state=state, problem=problem[:300], finished_at=Now(), next_poll_at=None, token=None)
+        waiting = Answer.objects.for_org(job.org_id).filter(batch_job_id=job.id, status=Answer.Status.PENDING)
+        ids = list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
+        return waiting.filter(pk__in=ids).update(due_at=Now(), batch_job=None, held_month=None, held_cost=None)
+
+
+def names_in_use(batch_ids: Sequence[str]) -> set[str]:
+    """Those of a provider's batches that some job of ours has already."""
+    with all_orgs_scope(_REASON):
+        return set(BatchJob.all_orgs.filter(batch_id__in=batch_ids).values_list("batch_id", flat=True))
+
+
+def is_wanted(job: Job) -> bool:
+    """Whether its scan still goes on."""
+    with org_scope(job.org_id):
+        return Scan.objects.for_org(job.org_id).filter(pk=job.scan_id, status__in=Scan.OPEN).exists()
+
+
+def begin_collecting(job: Job) -> Job:
+    """From now on what its results are booked with is fixed. Raises `Lost`."""
+    with org_scope(job.org_id):
+        change(job, state=State.COLLECTING, results_at=Now(), tries=0, problem="")
+        at = BatchJob.objects.for_org(job.org_id).values_list("results_at", flat=True).get(pk=job.id)
+    return replace(job, state=State.COLLECTING, results_at=at, tries=0)
+
+
+def accept(job: Job, *, batch_id: str, proven: bool = True) -> None:
+    """The provider has it. Raises `Lost`."""
+    with org_scope(job.org_id):
+        change(job, state=State.WAITING, batch_id=batch_id, proven=proven, submitted_at=Now(), tries=0, problem="")
+        look_again(job, wait=FIRST_LOOK)
+        queued = Scan.objects.for_org(job.org_id).filter(pk=job.scan_id, status=Scan.Status.QUEUED)
+        queued.update(status=Scan.Status.RUNNING, started_at=Now())

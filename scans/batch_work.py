@@ -1,0 +1,208 @@
+"""Looking after batch jobs: handing over, polling, stopping and collecting, each step repeatable after a crash.
+
+A batch is paid for once it is accepted, so nobody hands one over twice: what may have been accepted is looked for
+first. What a batch has answered when it is stopped is paid for, too, and stored while its answers still wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+
+from prompts import gateway
+from prompts.batching import batches_of
+from prompts.gateway import EngineUnavailable, Lane
+from prompts.llm.batches import Batches, BatchState, BatchStatus
+from prompts.llm.errors import ErrorKind, LlmError
+from prompts.llm.types import Reply
+from scans import batch_answers, batch_jobs
+from scans.batch_jobs import Job, Lost
+from scans.database import Database
+from scans.ending import finish_scans
+from scans.lanes import Lanes
+from scans.models import BatchJob
+from scans.store import Store
+
+logger = logging.getLogger("prompter.scans")
+
+State = BatchJob.State
+
+AT_ONCE = 8  # jobs that one process looks after
+CHUNK = 100  # results stored in one transaction
+MOST_TRIES = 8  # failures in a row until a batch is given up
+LONGEST_WAIT = 600.0  # seconds between two looks
+SOON = 20.0  # seconds between two looks at a batch that was asked to stop
+ABANDONED = 50 * 3600.0  # seconds after which no provider is still at it
+_GONE = frozenset({ErrorKind.NOT_FOUND, ErrorKind.UNSUPPORTED})
+_HOPELESS = _GONE | {ErrorKind.AUTH, ErrorKind.BILLING, ErrorKind.BAD_REQUEST, ErrorKind.CONTENT_POLICY}
+
+
+async def run(*, budget_seconds: float, nudge: Callable[[], None]) -> int:
+    """Look after whatever is due, until nothing is or the time is up; how many looks. `nudge` is told of answers that
+    are to be asked live after all."""
+    database, until, looks = Database(), time.monotonic() + budget_seconds, 0
+    keeper = Keeper(database, nudge)
+    try:
+        while time.monotonic() < until:
+            jobs = await database(batch_jobs.claim, limit=AT_ONCE)
+            if not jobs:
+                break
+            await asyncio.gather(*(keeper.look_after(job) for job in jobs))
+            looks += len(jobs)
+        return looks
+    finally:
+        await database.aclose()
+
+
+class Keeper:
+    def __init__(self, database: Database, nudge: Callable[[], None]) -> None:
+        self._database = database
+        self._nudge = nudge
+        self._lanes = Lanes()
+        self._store = Store()
+
+    async def look_after(self, job: Job) -> None:
+        """One step. A failure of ours costs this job a while, and no other job anything."""
+        try:
+            route = await self._database(self._lanes.of, job.org_id, job.engine)
+            if isinstance(route, EngineUnavailable) or route.key != job.lane:
+                # Another account knows nothing of it.
+                await self._give_up(job, "The key that this batch was handed over with is gone.")
+                return
+            await self._step(job, route)
+        except Lost:
+            logger.info("batch job %s is looked after by somebody else", job.id)
+        except LlmError as error:
+            await self._failed(job, error)
+        except Exception as error:
+            logger.exception("batch job %s could not be looked after", job.id)
+            await self._failed(job, LlmError(ErrorKind.SERVER, f"Failed inside Prompter ({type(error).__name__})."))
+
+    async def _step(self, job: Job, lane: Lane) -> None:
+        batches = batches_of(lane)
+        if job.state in (State.QUEUED, State.SUBMITTING):
+            await self._hand_over(job, lane, batches)
+        elif job.state == State.COLLECTING:
+            await self._collect(job, lane, batches)
+        else:
+            await self._poll(job, lane, batches)
+
+    async def _hand_over(self, job: Job, lane: Lane, batches: Batches) -> None:
+        if job.state == State.SUBMITTING and await self._found_again(job, batches):
+            return
+        if job.over:
+            await self._end(job, State.FAILED, "It could not be handed over in time.")
+            return
+        items = await self._database(batch_answers.hand_over, job, lane)
+        if not items:
+            await self._end(job, State.CANCELLED, "There was nothing left to hand over.")
+            return
+        batch_id = await batches.submit(items, name=job.name)
+        try:
+            await self._database(batch_jobs.accept, job, batch_id=batch_id)
+        except Lost:
+            await batches.cancel(batch_id)  # somebody took over meanwhile, and found nothing yet
+            raise
+
+    async def _found_again(self, job: Job, batches: Batches) -> bool:
+        """What was handed over by somebody who could not write it down. Where the provider knows no names, a batch
+        counts as ours if it alone fits; its results prove it."""
+        found = await batches.find(job.name, size=job.total, since=job.created_at.timestamp())
+        proven = [one for one in found if one.proven]
+        if not proven and found:
+            taken = await self._database(batch_jobs.names_in_use, [one.id for one in found])
+            found = [one for one in found if one.id not in taken]
+        if not proven and len(found) != 1:
+            return False
+        chosen = (proven or found)[0]
+        logger.warning("batch job %s had been handed over already: %s", job.id, chosen.id)
+        await self._database(batch_jobs.accept, job, batch_id=chosen.id, proven=chosen.proven)
+        return True
+
+    async def _poll(self, job: Job, lane: Lane, batches: Batches) -> None:
+        status = await batches.poll(job.batch_id)
+        if status.state is BatchState.ENDED:
+            await self._collect(await self._database(batch_jobs.begin_collecting, job), lane, batches)
+        elif status.state is BatchState.FAILED:
+            await self._end(job, State.FAILED, status.reason or "The provider refused the batch.")
+        elif job.over:
+            await self._stop(job, batches, status)
+        else:
+            wait = min(LONGEST_WAIT, max(batch_jobs.FIRST_LOOK, job.age / 10))
+            await self._database(batch_jobs.look_again, job, wait=wait, progress=status.done)
+
+    async def _stop(self, job: Job, batches: Batches, status: BatchStatus) -> None:
+        """It has had its time: whatever it does not answer any more can be asked live."""
+        if job.age > ABANDONED:
+            await self._end(job, State.FAILED, "The provider never ended it.")
+            return
+        if job.state != State.STOPPING and job.proven:
+            await batches.cancel(job.batch_id)
+        wait = SOON if job.state != State.STOPPING else min(LONGEST_WAIT, max(SOON, job.age / 100))
+        await self._database(batch_jobs.look_again, job, wait=wait, progress=status.done, state=State.STOPPING)
+
+    async def _collect(self, job: Job, lane: Lane, batches: Batches) -> None:
+        """From the beginning, however often: what was stored before is not claimed and not booked again."""
+        ids = await self._database(batch_answers.submitted, job)
+        came: dict[int, Reply] = {}
+        ours = 0
+        async with aclosing(batches.results(job.batch_id, ids=ids, model=lane.engine.model)) as results:
+            async for custom_id, result in results:
+                pk = job.answer_id(custom_id)
+                if pk is not None and isinstance(result, Reply):
+                    came.setdefault(pk, result)
+                ours += pk is not None
+                if len(came) >= CHUNK:
+                    await self._take_in(job, lane, came)
+                    came = {}
+        await self._take_in(job, lane, came)
+        if not ours and not job.proven:
+            await self._end(job, State.FAILED, "What was found again was somebody else's batch.")
+            return
+        wanted = await self._database(batch_jobs.is_wanted, job)
+        await self._end(job, State.DONE if wanted or ours else State.CANCELLED)
+
+    async def _take_in(self, job: Job, lane: Lane, came: dict[int, Reply]) -> None:
+        if came:
+            await self._database(batch_answers.take_in, job, lane, came, self._store)
+
+    async def _failed(self, job: Job, error: LlmError) -> None:
+        """Try again later; after too often, or where that cannot help, its answers are asked live."""
+        handing_over = job.state in (State.QUEUED, State.SUBMITTING)
+        hopeless = error.kind in (_HOPELESS if handing_over else _GONE)
+        if hopeless or job.tries + 1 >= MOST_TRIES:
+            await self._give_up(job, error.message)
+            return
+        wait = max(error.retry_after or 0.0, min(LONGEST_WAIT, batch_jobs.FIRST_LOOK * 2**job.tries))
+        try:
+            await self._database(batch_jobs.failed_for_now, job, wait=wait, problem=error.message)
+        except Lost:
+            return
+
+    async def _give_up(self, job: Job, problem: str) -> None:
+        try:
+            await self._end(job, State.FAILED, problem)
+        except Lost:
+            return
+
+    async def _end(self, job: Job, state: str, problem: str = "") -> None:
+        released = await self._database(batch_jobs.end, job, state=state, problem=problem)
+        await self._database(finish_scans, job.org_id, [job.scan_id])
+        if released:
+            logger.info("batch job %s ended %s, %s answers are asked live", job.id, state, released)
+            self._nudge()
+
+
+def look_after_due(*, budget_seconds: float, nudge: Callable[[], None]) -> int:
+    """In a loop of its own, from a worker's process."""
+
+    async def once() -> int:
+        try:
+            return await run(budget_seconds=budget_seconds, nudge=nudge)
+        finally:
+            await gateway.close()
+
+    return asyncio.run(once())
