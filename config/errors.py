@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from math import ceil
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,7 @@ _DETAILS = {
     402: _("This goes beyond the organization's allowance."),
     403: _("You may not do this."),
     404: _("There is nothing here."),
+    413: _("The request is too large."),
     429: _("Too many requests. Wait a moment and try again."),
     500: _("Something broke on our side."),
 }
@@ -38,6 +40,10 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _answer(request, 404)
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 413, {"most": settings.REQUEST_MAX_BYTES // 1024**2})
 
 
 def too_many_requests(

@@ -82,6 +82,8 @@ class Library:
 
     def within(self, folder: str) -> list[Document]:
         """The documents of a folder, but for its own page, in the order of their names."""
+        if folder and not all(_PART.fullmatch(part) for part in folder.split("/")):
+            return []
         return [one for one in self.all() if PurePosixPath(one.path).parent == PurePosixPath(folder) and one.path]
 
     def image(self, name: str) -> Path | None:

@@ -19,6 +19,7 @@ from config import errors
         (errors.forbidden, 403),
         (errors.forged, 403),
         (errors.not_found, 404),
+        (errors.too_large, 413),
         (errors.too_many_requests, 429),
         (errors.broken, 500),
     ],
@@ -42,6 +43,29 @@ def test_a_throttled_request_says_when_to_come_back() -> None:
 def test_over_quota_says_why() -> None:
     page = errors.payment_required(RequestFactory().get("/"), sentence="Nine answers are left.")
     assert "Nine answers are left." in page.content.decode()
+
+
+class Body:
+    """What is being sent, and whether anybody looked."""
+
+    asked = False
+
+    def read(self, *_: int) -> bytes:
+        self.asked = True
+        return b""
+
+    readline = read
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/o/acme/members/1/"])
+def test_what_is_too_large_is_refused_before_it_is_read(db: None, settings: Any, path: str) -> None:
+    body, most = Body(), settings.REQUEST_MAX_BYTES
+    kind = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "wsgi.input": body}
+    refused = Client().post(path, CONTENT_LENGTH=str(most + 1), **kind)
+    assert (refused.status_code, body.asked) == (413, False)
+    assert "Content-Security-Policy" in refused.headers
+    assert Client().post(path, CONTENT_LENGTH="9" * 40, **kind).status_code == 413
+    assert Client().post(path, CONTENT_LENGTH="\u0661", **kind).status_code < 500
 
 
 def test_an_unknown_address_is_404_for_people_and_programs(db: None) -> None:

@@ -1,0 +1,23 @@
+"""Requests that say they are larger than anything here takes are refused before their body is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from config.errors import too_large
+
+
+class Bounded:
+    """Middleware, before whatever reads a body. One without a length is read as empty, so this is the only door."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        said = request.META.get("CONTENT_LENGTH") or "0"
+        if said.isdecimal() and int(said[:20]) > settings.REQUEST_MAX_BYTES:
+            return too_large(request)
+        return self.get_response(request)
