@@ -4,6 +4,7 @@ import ipaddress
 import json
 import logging
 import os
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,17 @@ def integer(name: str, *, default: int, least: int = 0) -> int:
     if not (given.isascii() and given.isdecimal() and len(given) <= 10 and int(given) >= least):
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}")
     return int(given)
+
+
+def counts(name: str, *, known: Iterable[str]) -> dict[str, int]:
+    """`openai=200,google=5`, by comma: a whole number of at least 1 for each of the known names."""
+    found, known = {}, set(known)
+    for entry in names(name):
+        key, _, count = entry.partition("=")
+        if key.strip() not in known or not (count.strip().isascii() and count.strip().isdecimal() and int(count)):
+            raise ImproperlyConfigured(f"{name} must be numbers by comma, as in {sorted(known)[0]}=200")
+        found[key.strip()] = int(count)
+    return found
 
 
 def level(name: str, *, default: str) -> str:

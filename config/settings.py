@@ -336,6 +336,10 @@ LLM_TOKENS_PER_MINUTE: dict[str, int] = {
     "compatible": env.integer("COMPATIBLE_TOKENS_PER_MINUTE", default=2_000_000, least=1),
     "simulated": env.integer("SIMULATED_TOKENS_PER_MINUTE", default=40_000_000, least=1),
 }
+# Per key and model too: calls in flight, and what one of the provider's days may take. A name that is missing has none.
+LLM_CONCURRENCY = env.counts("LLM_CONCURRENCY", known=LLM_REQUESTS_PER_MINUTE)
+LLM_REQUESTS_PER_DAY = env.counts("LLM_REQUESTS_PER_DAY", known=LLM_REQUESTS_PER_MINUTE)
+LLM_TOKENS_PER_DAY = env.counts("LLM_TOKENS_PER_DAY", known=LLM_REQUESTS_PER_MINUTE)
 # Answers an organization may ask for in a calendar month; 0 means no limit.
 MONTHLY_ANSWERS = env.integer("MONTHLY_ANSWERS", default=0)
 # Organizations that one person may found in a day; 0 means no limit.
@@ -347,6 +351,8 @@ ORG_DELETION_GRACE_DAYS = env.integer("ORG_DELETION_GRACE_DAYS", default=14, lea
 SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=90, least=1)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
+# Answers of one organization that all worker processes together ask at a time.
+SCAN_ORG_CONCURRENCY = env.integer("SCAN_ORG_CONCURRENCY", default=400, least=1)
 # Hours that a provider's batch has for the answers of an economy scan, before they are asked live.
 SCAN_BATCH_HOURS = env.integer("SCAN_BATCH_HOURS", default=12, least=1)
 

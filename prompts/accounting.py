@@ -14,6 +14,7 @@ from prompts import ledger, traffic
 from prompts.llm import breaker, catalog
 from prompts.llm.breaker import Verdict
 from prompts.llm.errors import ErrorKind, LlmError
+from prompts.llm.lanes import End
 from prompts.llm.limiter import Spent
 from prompts.llm.types import RateLimits, Usage
 
@@ -181,6 +182,7 @@ def _concluded(task: asyncio.Task[None]) -> None:
 async def _tell(attempt: Attempt) -> None:
     lane = attempt.errand.lane
     try:
-        await traffic.lanes().finish(lane.key, limits=lane.limits, verdict=attempt.verdict, spent=attempt.spent())
+        end = End(verdict=attempt.verdict, spent=attempt.spent(), ticket=attempt.errand.ticket)
+        await traffic.tell(lane.key, limits=lane.limits, end=end)
     except traffic.UNREACHABLE as error:
         logger.warning("redis is not reachable, a lane was not told how a call ended: %s", type(error).__name__)

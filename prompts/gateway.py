@@ -8,6 +8,7 @@ import logging
 import math
 import random
 import sys
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -23,12 +24,10 @@ from billing import meter
 from orgs.scoping import scope_open
 from prompts import accounting, ledger, traffic
 from prompts.accounting import accounted
-from prompts.credentials import UnreadableKey, credential_of, unavailable_because
 from prompts.ledger import Slip
-from prompts.llm import catalog
 from prompts.llm.errors import ErrorKind, LlmError
-from prompts.llm.limiter import Limits
-from prompts.llm.types import Credential, Delta, Embedding, Reply, Request
+from prompts.llm.types import Delta, Embedding, Reply, Request
+from prompts.slots import EngineUnavailable, Grant, Lane, give_back, give_up, grant, keep_slots, lane_for
 from prompts.traffic import lane_states
 
 if TYPE_CHECKING:
@@ -47,7 +46,9 @@ __all__ = [
     "close",
     "embed",
     "give_back",
+    "give_up",
     "grant",
+    "keep_slots",
     "lane_for",
     "lane_states",
     "preload",
@@ -56,48 +57,14 @@ __all__ = [
 
 logger = logging.getLogger("prompter.llm")
 
-REDIS_PAUSE = 2.0  # seconds until an unreachable Redis is asked again
 _CLIENTS = "prompts.llm.clients"
+_AT_LIMIT = {
+    "limited": "{label} is at its limit of requests. Try again in {seconds} s.",
+    "full": "{label} is answering as many calls as it takes at a time. Try again in {seconds} s.",
+    "day_spent": "The day's budget for {label} is spent. It begins anew in {seconds} s.",
+}
 
 T = TypeVar("T")
-
-
-class EngineUnavailable(Exception):
-    """An engine that this organization cannot ask. `message` says why and what to do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
-    """One credential and one model: what providers limit, and what pauses as one."""
-
-    credential: Credential
-    engine: catalog.Engine
-
-    @property
-    def key(self) -> str:
-        return f"{self.credential.id}|{self.engine.provider.value}:{self.engine.model}"[:180]
-
-    @property
-    def simulated(self) -> bool:
-        return self.credential.simulated
-
-    @property
-    def limits(self) -> Limits:
-        return traffic.limits_of(self.engine.provider.value, simulated=self.simulated)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """Seconds from now at which each granted call may be sent. None: `retry_in` seconds until asking again makes
-    sense, and `reason` is `limited`, `breaker_open` or `redis_down`."""
-
-    slots: tuple[float, ...] = ()
-    retry_in: float = 0.0
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +88,7 @@ class Patience:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
     """What every call is: for whom, which way, what for. `metric` meters it as one of that quota. With a `slip` the
-    caller writes the ledger's row itself."""
+    caller writes the ledger's row itself. `ticket` is its slot's."""
 
     org_id: int
     lane: Lane
@@ -132,6 +99,7 @@ class Errand:
     metric: str = ""
     patience: Patience = Patience()
     slip: Slip | None = None
+    ticket: str = ""
 
     @property
     def reserved(self) -> int:
@@ -169,44 +137,6 @@ class Embedded:
     embedding: Embedding
     cost: Decimal | None
     latency_ms: int
-
-
-def lane_for(org_id: int, engine_key: str) -> Lane:
-    """The lane of an engine for an organization; call it inside an `org_scope`. Raises `EngineUnavailable`."""
-    try:
-        engine = catalog.get(engine_key)
-        credential = credential_of(org_id, engine)
-    except (catalog.UnknownEngine, UnreadableKey) as error:
-        raise EngineUnavailable(str(error)) from None
-    reason = unavailable_because(engine, credential)
-    if credential is None or reason:
-        raise EngineUnavailable(reason)
-    return Lane(credential=credential, engine=engine)
-
-
-async def grant(lane: Lane, *, want: int, horizon: float = 5.0, tokens: int | None = None) -> Grant:
-    """At most `want` slots within `horizon` seconds, each with `tokens` reserved (the engine's usual ones). While
-    Redis cannot be reached there are none."""
-    tokens = lane.engine.reserved_tokens if tokens is None else tokens
-    try:
-        found = await traffic.lanes().grant(lane.key, limits=lane.limits, want=want, horizon=horizon, tokens=tokens)
-    except traffic.UNREACHABLE as error:
-        logger.warning("redis is not reachable, nothing is sent: %s", type(error).__name__)
-        return Grant(retry_in=REDIS_PAUSE, reason="redis_down")
-    if found.delays:
-        return Grant(slots=found.delays)
-    return Grant(retry_in=found.retry_in, reason="breaker_open" if found.breaker_open else "limited")
-
-
-async def give_back(lane: Lane, count: int, *, tokens: int | None = None) -> None:
-    """Slots granted just now that will not be used."""
-    if count < 1:
-        return
-    tokens = lane.engine.reserved_tokens if tokens is None else tokens
-    try:
-        await traffic.lanes().give_back(lane.key, limits=lane.limits, count=count, tokens=tokens)
-    except traffic.UNREACHABLE as error:
-        logger.warning("redis is not reachable, %d slots are lost: %s", count, type(error).__name__)
 
 
 async def ask(call: Call, *, granted: bool = False) -> Answered:
@@ -293,9 +223,9 @@ def _closing(deltas: AsyncIterator[Delta]) -> aclosing[AsyncGenerator[Delta, Non
 
 async def _insist(call: E, once: Callable[[E], Awaitable[T]]) -> T:
     for tries in itertools.count(1):
-        await _wait_for_slot(call)
+        ticket = await _wait_for_slot(call)
         try:
-            return await once(replace(call, attempt=call.attempt + tries - 1))
+            return await once(replace(call, attempt=call.attempt + tries - 1, ticket=ticket))
         except LlmError as error:
             pause = call.patience.pause(tries, error)
             if pause is None:
@@ -304,23 +234,29 @@ async def _insist(call: E, once: Callable[[E], Awaitable[T]]) -> T:
     raise AssertionError
 
 
-async def _wait_for_slot(errand: Errand) -> None:
-    lane, tokens = errand.lane, errand.reserved
-    got = await grant(lane, want=1, horizon=errand.patience.wait, tokens=tokens)
-    if not got.slots:
-        raise _paused(lane, got)
+async def _wait_for_slot(errand: Errand) -> str:
+    lane, tokens, until = errand.lane, errand.reserved, time.monotonic() + errand.patience.wait
+    while True:
+        got = await grant(lane, want=1, horizon=max(0.0, until - time.monotonic()), tokens=tokens)
+        if got.slots:
+            break
+        # A full lane cannot tell when it has room again, so it is asked until then.
+        if got.reason != "full" or time.monotonic() + got.retry_in > until:
+            raise _paused(lane, got)
+        await asyncio.sleep(got.retry_in)
     try:
         await asyncio.sleep(got.slots[0])
     except asyncio.CancelledError:
-        await give_back(lane, 1, tokens=tokens)
+        await give_back(lane, got.tickets, tokens=tokens)
         raise
+    return got.tickets[0]
 
 
 def _paused(lane: Lane, got: Grant) -> LlmError:
     """Nothing was sent: why not, and when to try again."""
     label, seconds = lane.engine.provider.label, math.ceil(got.retry_in)
-    if got.reason == "limited":
-        message = f"{label} is at its limit of requests. Try again in {seconds} s."
+    if got.reason in _AT_LIMIT:
+        message = _AT_LIMIT[got.reason].format(label=label, seconds=seconds)
         return LlmError(ErrorKind.RATE_LIMITED, message, retry_after=got.retry_in)
     message = f"{label} has been failing and is paused. Try again in {seconds} s."
     if got.reason == "redis_down":

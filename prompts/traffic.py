@@ -15,34 +15,50 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from prompts.llm.gauges import LaneGauge, known_lanes, read_gauges
-from prompts.llm.lanes import Lanes, LaneState, read_states
-from prompts.llm.limiter import Limits
+from prompts.llm.gauges import LaneGauge, forget, known_lanes, read_gauges
+from prompts.llm.lanes import End, Lanes, LaneState, provider_of, read_states
+from prompts.llm.telling import Teller
+from prompts.llm.types import Limits
 
 # What an unreachable Redis raises: its own errors, or the socket's.
 UNREACHABLE = (RedisError, OSError)
 _TIMEOUT = 3.0  # seconds; a lane that cannot be asked sends nothing
 _CONNECTIONS = 32
 
-_by_loop: dict[asyncio.AbstractEventLoop, tuple[Redis, Lanes]] = {}
+_by_loop: dict[asyncio.AbstractEventLoop, tuple[Redis, Lanes, Teller]] = {}
 
 
 def lanes() -> Lanes:
     """The lanes, on the running loop's own connections."""
+    return _of_loop()[1]
+
+
+async def tell(lane: str, *, limits: Limits, end: End) -> None:
+    """How one call ended; those that end at the same time share a round trip."""
+    await _of_loop()[2].tell(lane, limits=limits, end=end)
+
+
+async def renew() -> None:
+    """Keep what this loop's calls hold of their lanes: call it every few seconds while there are any."""
+    if asyncio.get_running_loop() in _by_loop:
+        await lanes().renew()
+
+
+def _of_loop() -> tuple[Redis, Lanes, Teller]:
     loop = asyncio.get_running_loop()
     if loop not in _by_loop:
         for closed in [other for other in _by_loop if other.is_closed()]:
             del _by_loop[closed]
         client = Redis.from_pool(_pool(settings.REDIS_URL))
-        _by_loop[loop] = client, Lanes(client)
-    return _by_loop[loop][1]
+        made = Lanes(client)
+        _by_loop[loop] = client, made, Teller(made)
+    return _by_loop[loop]
 
 
 async def close() -> None:
     """Close the running loop's connections, at its end."""
-    client, _ = _by_loop.pop(asyncio.get_running_loop(), (None, None))
-    if client is not None:
-        await client.aclose()
+    if (kept := _by_loop.pop(asyncio.get_running_loop(), None)) is not None:
+        await kept[0].aclose()
 
 
 def lane_states(lane_keys: Iterable[str]) -> dict[str, LaneState] | None:
@@ -66,10 +82,19 @@ def lane_gauges(lane_keys: Iterable[str]) -> dict[str, LaneGauge] | None:
         return None
 
 
+def reset_lane(lane: str) -> bool:
+    """Forget what a lane has learned: its pace, waits, told limits, breaker and width. Its day's budget and the calls
+    in flight stay counted. False while Redis cannot be reached."""
+    try:
+        forget(_reader(settings.REDIS_URL), lane)
+    except UNREACHABLE:
+        return False
+    return True
+
+
 def _limits_of_key(lane: str) -> Limits:
-    """A lane's key is `credential|provider:model`; a simulated credential says so at its start."""
-    credential, _, model = lane.partition("|")
-    provider, simulated = model.partition(":")[0], credential.startswith("sim-")
+    """What the operator set, for a lane that was not asked yet."""
+    provider, simulated = provider_of(lane), lane.startswith("sim-")
     known = simulated or provider in settings.LLM_REQUESTS_PER_MINUTE
     return limits_of(provider, simulated=simulated) if known else Limits(requests=0)
 
@@ -77,7 +102,14 @@ def _limits_of_key(lane: str) -> Limits:
 def limits_of(provider: str, *, simulated: bool) -> Limits:
     """The limits that the operator set for a provider's lanes."""
     name = "simulated" if simulated else provider
-    return Limits(requests=settings.LLM_REQUESTS_PER_MINUTE[name], tokens=settings.LLM_TOKENS_PER_MINUTE[name])
+    return Limits(
+        requests=settings.LLM_REQUESTS_PER_MINUTE[name],
+        tokens=settings.LLM_TOKENS_PER_MINUTE[name],
+        concurrency=settings.LLM_CONCURRENCY.get(name, 0),
+        day_requests=settings.LLM_REQUESTS_PER_DAY.get(name, 0),
+        day_tokens=settings.LLM_TOKENS_PER_DAY.get(name, 0),
+        source="simulated" if simulated else "operator",
+    )
 
 
 def _pool(url: str) -> BlockingConnectionPool:

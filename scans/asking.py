@@ -23,12 +23,12 @@ PURPOSE = "scan"
 CRASHED = "crashed"
 
 
-async def outcome_of(claimed: Claimed, lane: Lane) -> Outcome:
-    """Ask once; the caller holds the lease and a slot. Never raises but when cancelled."""
+async def outcome_of(claimed: Claimed, lane: Lane, *, ticket: str = "") -> Outcome:
+    """Ask once; the caller holds the lease and the `ticket` of a slot. Never raises but when cancelled."""
     slip = Slip()
     try:
         async with asyncio.timeout(CALL_SECONDS + _GRACE):
-            answered = await ask(_call(claimed, lane, slip), granted=True)
+            answered = await ask(_call(claimed, lane, slip, ticket), granted=True)
     except LlmError as error:
         return _failed(claimed, error, slip)
     except TimeoutError:
@@ -44,6 +44,11 @@ async def outcome_of(claimed: Claimed, lane: Lane) -> Outcome:
         latency_ms=answered.latency_ms,
         entry=slip.entry,
     )
+
+
+def missed_slot(claimed: Claimed) -> Outcome:
+    """This process slept through the slot: sent now, the call would crowd those that hold theirs."""
+    return Outcome(claimed=claimed, status=Answer.Status.PENDING, counted=False)
 
 
 def _failed(claimed: Claimed, error: LlmError, slip: Slip) -> Outcome:
@@ -75,7 +80,7 @@ def request_of(claimed: Claimed, engine: Engine) -> Request:
     )
 
 
-def _call(claimed: Claimed, lane: Lane, slip: Slip) -> Call:
+def _call(claimed: Claimed, lane: Lane, slip: Slip, ticket: str) -> Call:
     return Call(
         org_id=claimed.org_id,
         project_id=claimed.project_id,
@@ -85,4 +90,5 @@ def _call(claimed: Claimed, lane: Lane, slip: Slip) -> Call:
         reference=f"answer:{claimed.id}",
         attempt=claimed.attempts,
         slip=slip,
+        ticket=ticket,
     )

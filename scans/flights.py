@@ -13,9 +13,10 @@ from itertools import groupby
 from django.conf import settings
 
 from prompts import ledger
-from prompts.gateway import Lane, give_back
+from prompts.gateway import Lane, give_back, give_up, keep_slots
+from prompts.llm.errors import ErrorKind
 from scans import claims
-from scans.asking import outcome_of
+from scans.asking import missed_slot, outcome_of
 from scans.claims import Claimed
 from scans.database import Database
 from scans.ending import finish_scans
@@ -26,6 +27,8 @@ logger = logging.getLogger("prompter.scans")
 GATHER = 0.02  # seconds that an answer waits for others to be stored with
 MOST_STORED = 100  # answers in one transaction
 WATCH = 1.0  # seconds until a cancelled scan is noticed
+RENEW = 5.0  # seconds between two words to the lanes of what is still under way
+LATE = 1.0  # seconds after which a slot is not ours any more
 GRACE = 8.0  # seconds that calls under way get when the worker stops
 
 
@@ -35,6 +38,7 @@ class Flight:
 
     claimed: Claimed
     lane: Lane | None = None
+    ticket: str = ""
     task: asyncio.Task[None] | None = None
     sent: bool = False
 
@@ -57,9 +61,9 @@ class Flights:
     def by_lane(self) -> Counter[tuple[str, str]]:
         return Counter((flight.claimed.lane, flight.claimed.engine) for flight in self._flights.values())
 
-    def take_off(self, claimed: Claimed, lane: Lane, *, at: float) -> None:
-        """Ask it when the monotonic clock shows `at`."""
-        flight = self._flights[claimed.id] = Flight(claimed, lane)
+    def take_off(self, claimed: Claimed, lane: Lane, *, at: float, ticket: str) -> None:
+        """Ask it when the monotonic clock shows `at`, with the slot that `ticket` stands for."""
+        flight = self._flights[claimed.id] = Flight(claimed, lane, ticket)
         flight.task = asyncio.create_task(self._fly(flight, at))
 
     def report(self, outcome: Outcome) -> None:
@@ -71,13 +75,30 @@ class Flights:
         assert flight.lane is not None
         await asyncio.sleep(max(0.0, at - time.monotonic()))
         flight.sent = True
-        self._outcomes.put_nowait(await outcome_of(flight.claimed, flight.lane))
+        if time.monotonic() - at > LATE:
+            await give_up(flight.lane, [flight.ticket])
+            self._outcomes.put_nowait(missed_slot(flight.claimed))
+            return
+        outcome = await outcome_of(flight.claimed, flight.lane, ticket=flight.ticket)
+        if outcome.error_kind == ErrorKind.RATE_LIMITED:
+            await self._ground(flight.lane)
+        self._outcomes.put_nowait(outcome)
+
+    async def _ground(self, lane: Lane) -> None:
+        """The provider refuses: what waits for a slot of this lane would be refused as well."""
+        waiting = [one for one in self._flights.values() if one.lane == lane and one.task and not one.sent]
+        await self._return(waiting, asked=False)
+        self.changed.set()
 
     async def keep_leases(self) -> None:
         """Renew what is held, and drop what is not ours any more before it is sent."""
         interval, renewed_at = settings.SCAN_LEASE_SECONDS / 3, time.monotonic()
+        told_at = renewed_at
         while True:
             await asyncio.sleep(min(WATCH, interval))
+            if self._flights and time.monotonic() - told_at >= RENEW:
+                told_at = time.monotonic()
+                await keep_slots()
             waiting = [flight.claimed for flight in self._flights.values() if not flight.sent]
             if waiting:
                 await self._drop(await self._database(claims.lost, waiting))
@@ -145,9 +166,12 @@ class Flights:
         for flight in dropped:
             if flight.task:
                 flight.task.cancel()
-        slots = Counter(flight.lane for flight in dropped if flight.lane and not flight.sent)
-        for lane, count in slots.items():
-            await give_back(lane, count)
+        slots: dict[Lane, list[str]] = {}
+        for flight in dropped:
+            if flight.lane and not flight.sent:
+                slots.setdefault(flight.lane, []).append(flight.ticket)
+        for lane, tickets in slots.items():
+            await give_back(lane, tickets)
 
 
 def _org_of(outcome: Outcome) -> int:

@@ -32,11 +32,11 @@ Route = Lane | EngineUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Slots that a lane was granted for what is due in it; `at` is the monotonic clock."""
+    """Slots that a lane was granted for what is due in it: when by the monotonic clock, and the ticket of each."""
 
     due: DueLane
     lane: Lane
-    at: tuple[float, ...]
+    slots: tuple[tuple[float, str], ...]
 
 
 async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
@@ -114,7 +114,7 @@ class Runner:
             else:
                 await self._reroute(one, route)
         bookings = await self._book(usable)
-        held = await self._database(self._claim, [replace(b.due, count=len(b.at)) for b in bookings])
+        held = await self._database(self._claim, [replace(b.due, count=len(b.slots)) for b in bookings])
         for booking in bookings:
             await self._board(booking, [(one, route) for one, route in held if _is_of(one, booking.due)])
 
@@ -139,19 +139,21 @@ class Runner:
         now, bookings = time.monotonic(), []
         for (one, lane), granted in zip(usable, grants, strict=True):
             if granted.slots:
-                bookings.append(Booking(one, lane, tuple(now + slot for slot in granted.slots)))
+                at = (now + slot for slot in granted.slots)
+                bookings.append(Booking(one, lane, tuple(zip(at, granted.tickets, strict=True))))
             else:
                 self._paused[one.lane, one.engine] = now + granted.retry_in
         return bookings
 
     async def _board(self, booking: Booking, held: Sequence[tuple[Claimed, Route]]) -> None:
-        slots = list(reversed(booking.at))
+        slots = list(reversed(booking.slots))
         for claimed, route in held:
             if isinstance(route, Lane) and route.key == claimed.lane:
-                self._flights.take_off(claimed, route, at=slots.pop())
+                at, ticket = slots.pop()
+                self._flights.take_off(claimed, route, at=at, ticket=ticket)
             else:
                 await self._turn_away(claimed, route)
-        await give_back(booking.lane, len(slots))  # others were faster
+        await give_back(booking.lane, [ticket for _, ticket in slots])  # others were faster
 
     async def _reroute(self, due: DueLane, route: Route) -> None:
         """The key that these answers were to be asked with is gone: use the one there is now, or say that none is."""

@@ -39,13 +39,28 @@ class FinishReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one credential may send to one model: per minute, at a time, and in one of the provider's days. 0 is no
+    limit. `source` says who set them: `operator`, `tier`, `own` or `simulated`."""
+
+    requests: int
+    tokens: int = 0
+    concurrency: int = 0
+    day_requests: int = 0
+    day_tokens: int = 0
+    source: str = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """A provider key. `id` is a short stable fingerprint, safe to log; the key itself never shows in a repr."""
+    """A provider key. `id` is a short stable fingerprint, safe to log; the key itself never shows in a repr. `limits`
+    is what its owner says of it, None where the operator's settings count."""
 
     provider: Provider
     id: str
     api_key: str = field(repr=False)
     base_url: str = ""  # empty: the provider's own endpoint
+    limits: Limits | None = None
 
     @property
     def simulated(self) -> bool:

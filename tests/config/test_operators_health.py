@@ -72,11 +72,12 @@ def test_an_open_breaker_and_a_spent_limit_show(operators: Client, scan: Scan) -
 
     async def five_failures() -> None:
         from prompts.llm.breaker import Verdict
+        from prompts.llm.lanes import End
         from prompts.llm.limiter import Spent
 
+        failure = End(verdict=Verdict.FAILED, spent=Spent())
         await lanes().grant(lane.key, limits=lane.limits, want=30, horizon=1.0)
-        for _ in range(5):
-            await lanes().finish(lane.key, limits=lane.limits, verdict=Verdict.FAILED, spent=Spent())
+        await lanes().finish(lane.key, limits=lane.limits, ends=[failure] * 5)
         from prompts.gateway import close
 
         await close()

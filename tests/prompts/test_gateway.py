@@ -127,9 +127,9 @@ async def test_a_lane_has_the_simulated_limits_when_it_is_simulated(lane, settin
 
 async def test_slots_given_back_can_be_granted_again(lane, settings):
     settings.LLM_REQUESTS_PER_MINUTE = {"simulated": 20}
-    await gateway.grant(lane, want=1, horizon=0.0)
+    got = await gateway.grant(lane, want=1, horizon=0.0)
     assert (await gateway.grant(lane, want=1, horizon=0.0)).reason == "limited"
-    await gateway.give_back(lane, 1)
+    await gateway.give_back(lane, got.tickets)
     assert len((await gateway.grant(lane, want=1, horizon=0.0)).slots) == 1
 
 
@@ -155,7 +155,9 @@ async def test_without_redis_nothing_is_sent(org, lane, settings):
     got = await gateway.grant(lane, want=5)
     assert (got.slots, got.reason) == ((), "redis_down")
     assert got.retry_in > 0
-    await gateway.give_back(lane, 1)
+    await gateway.give_back(lane, ["one"])
+    await gateway.give_up(lane, ["one"])
+    await gateway.keep_slots()
     assert await in_thread(gateway.lane_states, [lane.key]) is None
     with pytest.raises(LlmError, match="Redis") as caught:
         await gateway.ask(call_of(org, lane))

@@ -65,7 +65,7 @@ async def test_a_probe_that_fails_opens_it_for_another_minute():
         await fail(line, 3)
         line.now += 60
         await line.take()
-        await fail(line, 1)
+        await line.land(verdict=Verdict.FAILED)
         assert (await line.take()).retry_in == pytest.approx(60.0)
         line.now += 60
         assert len((await line.take()).delays) == 1
@@ -78,7 +78,7 @@ async def test_a_probe_that_was_not_sent_can_be_sent_again(lost):
         line.now += 60
         await line.take()
         if lost == "cancelled":
-            await line.finish(verdict=Verdict.UNKNOWN)
+            await line.land(verdict=Verdict.UNKNOWN)
         else:
             await line.give_back(1)
         assert len((await line.take(10)).delays) == 1
@@ -93,6 +93,20 @@ async def test_a_probe_whose_sender_died_counts_as_lost_after_a_while():
         assert (await line.take()).delays == ()
         line.now += 2
         assert len((await line.take()).delays) == 1
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.UNKNOWN])
+async def test_while_the_probe_is_out_another_call_decides_nothing(verdict):
+    async with timeline(rules=RULES) as line:
+        await line.take()
+        [before] = line.tickets
+        await fail(line, 3)
+        line.now += 60
+        await line.take()
+        await line.finish(verdict=verdict, ticket=before)
+        assert (await line.take()).delays == ()
+        await line.finish(verdict=Verdict.ANSWERED, ticket=line.tickets[0] if line.tickets else "")
+        assert len((await line.take(10)).delays) == 10
 
 
 async def test_a_late_failure_does_not_keep_it_open_longer():

@@ -57,14 +57,14 @@ async def test_a_patient_sender_gets_nearly_the_whole_limit(limit):
     async with timeline(requests=limit) as line:
         sent = await line.sent_in(600)
 
-    assert 0.93 * limit * 10 <= sent <= limit * 10
+    assert 0.97 * limit * 10 <= sent <= limit * 10 + 1
 
 
-async def test_a_burst_is_a_twentieth_of_a_minute():
+async def test_a_burst_is_a_hundredth_of_a_minute():
     async with timeline(requests=600) as line:
         slots, more = await line.take(600), await line.take()
 
-    assert slots.delays == (0.0,) * 30
+    assert slots.delays == (0.0,) * 6
     assert more.delays == ()
     assert 0.09 < more.retry_in < 0.11
 
@@ -73,9 +73,9 @@ async def test_slots_are_handed_out_ahead_up_to_the_horizon():
     async with timeline(requests=60) as line:
         slots = await line.take(60, horizon=5.0)
 
-    assert slots.delays[:3] == (0.0, 0.0, 0.0)
+    assert slots.delays[0] == 0.0
     assert list(slots.delays) == sorted(slots.delays)
-    assert len(slots.delays) == 7
+    assert len(slots.delays) == 5
     assert slots.delays[-1] <= 5.0
 
 
@@ -101,10 +101,10 @@ async def test_a_slot_given_back_can_be_used_at_once():
 async def test_giving_back_more_than_was_taken_earns_no_credit():
     async with timeline(requests=100) as line:
         await line.take()
-        await line.lanes.give_back(LANE, limits=line.limits, count=50)
+        await line.lanes.give_back(LANE, limits=line.limits, tickets=["never granted"] * 50)
         slots = await line.take(100)
 
-    assert len(slots.delays) == 5
+    assert len(slots.delays) == 1
 
 
 async def test_a_limit_of_nothing_is_no_limit():
@@ -179,7 +179,7 @@ async def test_one_wave_of_refusals_halves_once():
     async with timeline(requests=600) as line:
         for _ in range(20):
             await line.refused(retry_after=0)
-        assert len((await line.take(600)).delays) == 15
+        assert len((await line.take(600)).delays) == 3
 
 
 async def test_a_lower_limit_in_the_headers_counts_instead_of_ours():
@@ -196,14 +196,21 @@ async def test_a_higher_limit_in_the_headers_does_not_raise_ours():
 
 async def test_headers_that_show_little_left_slow_the_lane_down():
     async with timeline(requests=600) as line:
-        await line.told(requests_limit=600, requests_remaining=11)
-        assert len((await line.take(600)).delays) == 24
+        await line.told(requests_limit=600, requests_remaining=50)
+        assert len((await line.take(600)).delays) == 4
+
+
+async def test_headers_that_show_only_what_we_took_ourselves_slow_nothing_down():
+    async with timeline(requests=600) as line:
+        before = await line.sent_in(120)
+        await line.told(requests_limit=600, requests_remaining=6)
+        assert await line.sent_in(60) >= 0.97 * before / 2
 
 
 async def test_headers_that_show_plenty_left_change_nothing():
     async with timeline(requests=600, tokens=10**6) as line:
         await line.told(requests_limit=600, requests_remaining=300, tokens_limit=10**6, tokens_remaining=10**6)
-        assert len((await line.take(600)).delays) == 30
+        assert len((await line.take(600)).delays) == 6
 
 
 async def test_many_clients_at_once_get_no_more_than_one():
@@ -214,19 +221,21 @@ async def test_many_clients_at_once_get_no_more_than_one():
         return [1_800_000_000.0 + delay for answer in answers for delay in answer.delays]
 
     clients = [Redis.from_url(settings.REDIS_URL) for _ in range(8)]
+    await clients[0].hset(keys(LANE)[0], mapping={"epoch": "known", "window": 1_000})
     moments = [moment for found in await asyncio.gather(*map(ask, clients)) for moment in found]
     async with timeline(requests=600, tokens=10**6) as line:
         alone = await line.take(480, horizon=4.0, tokens=10)
     for client in clients:
         await client.aclose()
 
-    assert len(moments) == len(alone.delays) == 67
-    assert len(set(moments)) == 1 + 67 - 30  # the burst goes at once, then every slot is somebody's own
+    assert len(moments) == len(alone.delays) == 45
+    assert len(set(moments)) == 1 + 45 - 6  # the burst goes at once, then every slot is somebody's own
 
 
 async def test_the_servers_own_clock_counts_when_none_is_given(redis):
     async with Redis.from_url(settings.REDIS_URL) as client:
-        lanes, limits = Lanes(client), Limits(requests=1_200)
+        lanes, limits = Lanes(client), Limits(requests=6_000)
+        await client.hset(keys(LANE)[0], mapping={"epoch": "known", "window": 1_000})
         first = await lanes.grant(LANE, limits=limits, want=100, horizon=0.0)
         await asyncio.sleep(0.25)
         second = await lanes.grant(LANE, limits=limits, want=100, horizon=0.0)
@@ -255,8 +264,7 @@ async def test_a_lane_is_forgotten_when_it_has_long_been_idle(redis):
 async def test_a_lanes_keys_share_a_slot_of_a_cluster():
     from redis.crc import key_slot
 
-    limiter, breaker = keys("own-abc|openai:gpt")
-    assert key_slot(limiter.encode()) == key_slot(breaker.encode())
+    assert len({key_slot(key.encode()) for key in keys("own-abc|openai:gpt")}) == 1
 
 
 async def test_a_server_that_forgot_the_script_is_taught_again(redis):
