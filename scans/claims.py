@@ -117,15 +117,19 @@ SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now(), 
 FROM mine WHERE a.id = mine.id
 """  # noqa: S608 - composed of constants
 
-_EXPIRE = """
+# Nobody could renew a lease while the database was away: who holds one that ran out then gets time to say so.
+_RENEWABLE = """(lease_until > pg_postmaster_start_time() + interval '5 seconds'
+    OR now() > pg_postmaster_start_time() + %(lease)s * interval '1 second')"""
+
+_EXPIRE = f"""
 WITH gone AS MATERIALIZED (
-  SELECT id FROM scans_answer WHERE status = 'claimed' AND lease_until < now()
+  SELECT id FROM scans_answer WHERE status = 'claimed' AND lease_until < now() AND {_RENEWABLE}
   ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE scans_answer a
 SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now(), lost_leases = a.lost_leases + 1
 FROM gone WHERE a.id = gone.id AND a.lost_leases < %(suspect)s
-"""
+"""  # noqa: S608 - composed of constants
 
 _TAKE_BACK = """
 WITH chosen AS MATERIALIZED (
@@ -136,12 +140,13 @@ SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now()
 FROM chosen WHERE a.id = chosen.id RETURNING a.org_id, a.scan_id
 """
 
-_CONDEMNED = """
+_CONDEMNED = f"""
 SELECT id, lease_token, org_id, project_id, scan_id, lane, engine, prompt_text, country, language, attempts, true,
     created_at
 FROM scans_answer WHERE status = 'claimed' AND lease_until < now() AND lost_leases >= %(suspect)s
+  AND {_RENEWABLE}
 ORDER BY id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - composed of constants
 
 _UNFINISHED = """
 SELECT org_id, id FROM scans_scan WHERE status IN ('queued', 'running') AND NOT EXISTS (
@@ -209,7 +214,7 @@ def give_back(claimed: Iterable[Claimed], *, asked: bool) -> None:
 
 def expire(*, limit: int = 1000) -> int:
     """Return answers whose workers are gone, except those that have lost too many. How many were returned."""
-    return _execute(_EXPIRE, {"suspect": _SUSPECT, "limit": limit})
+    return _execute(_EXPIRE, _sweeping(limit))
 
 
 def expired() -> int:
@@ -225,7 +230,7 @@ def take_back(ids: Sequence[int]) -> list[tuple[int, int]]:
 
 def condemned(*, limit: int = 1000) -> list[Claimed]:
     """Answers whose lease ran out for the last time."""
-    return [Claimed(*row) for row in _rows(_CONDEMNED, {"suspect": _SUSPECT, "limit": limit})]
+    return [Claimed(*row) for row in _rows(_CONDEMNED, _sweeping(limit))]
 
 
 def unfinished(*, limit: int = 1000) -> list[tuple[int, int]]:
@@ -237,6 +242,10 @@ def move(org_id: int, *, engine: str, lane: str, target: str, simulated: bool) -
     """Put an organization's waiting answers into another lane: its key has changed since they were created."""
     parameters = {"org_id": org_id, "engine": engine, "lane": lane, "target": target, "simulated": simulated}
     _execute(_MOVE, parameters)
+
+
+def _sweeping(limit: int) -> dict[str, Any]:
+    return {"suspect": _SUSPECT, "limit": limit, "lease": settings.SCAN_LEASE_SECONDS}
 
 
 def _ids_and_tokens(claimed: list[Claimed]) -> dict[str, Any]:

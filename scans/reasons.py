@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from prompts.llm.errors import ErrorKind
 from scans.asking import CRASHED
+from scans.deadlines import DEADLINE
+from scans.retries import RETRY_BUDGET
 from scans.stopping import BUDGET
 from scans.store import LOST_WORKER, UNSTORABLE
 
@@ -28,6 +30,8 @@ _REASONS = {
     CRASHED: _("Asking failed inside Prompter."),
     LOST_WORKER: _("The workers stopped while they asked."),
     BUDGET: _("A monthly budget was used up before this was asked."),
+    DEADLINE: _("The scan took too long."),
+    RETRY_BUDGET: _("Too many of the provider's calls failed."),
     UNSTORABLE: _("The answer came and could not be stored."),
 }
 

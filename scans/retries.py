@@ -20,6 +20,7 @@ LONGEST = 600.0  # seconds that a retry waits for its turn
 KEPT = 1_000  # accounts; the one that was used longest ago goes first
 
 RETRY_BUDGET = "retry_budget"  # the error_kind of an answer that was given up for want of one
+TOO_MANY = "Too many calls failed, so this one was not made again. The last one said:"
 
 
 @dataclass(slots=True)

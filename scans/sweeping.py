@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from itertools import groupby
 
-from scans import claims
+from scans import claims, deadlines
 from scans.ending import finish_scans
 from scans.store import LOST_WORKER, Store, gave_up
 
@@ -21,5 +21,6 @@ def recover() -> None:
         Store()([gave_up(one, LOST_WORKER, _WHY) for one in held])
     if returned or condemned:
         logger.warning("workers were lost: %d answers returned, %d given up", returned, len(condemned))
+    deadlines.end_overdue()
     for org_id, scans in groupby(claims.unfinished(), key=lambda pair: pair[0]):
         finish_scans(org_id, [pk for _, pk in scans])
