@@ -13,6 +13,11 @@ def tells_search(label: str) -> bool:
     return "search" in label.lower() or label.endswith(ends)
 
 
+def full_name(label: str, surface: str) -> str:
+    """What was asked and how, on one line; a name that says itself that the web is searched is enough."""
+    return label if tells_search(label) else f"{label}, {surface}"
+
+
 def engine_label(label: str) -> str:
     if label.endswith(_SEARCHING):
         return _("%(engine)s with web search") % {"engine": label.removesuffix(_SEARCHING)}

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from orgs.access import OrgRequest, org_view
 from orgs.keyset import page_of
 from orgs.roles import Permission
+from prompts.engine_names import full_name
 from prompts.library import archived_projects
 from prompts.models import Brand, Project
 from prompts.views import READ, READ_OR_POST, project_of, show_confirm
@@ -109,9 +110,9 @@ def scan(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
     project = project_of(request, project_slug)
     scan = scan_of(project, pk)
     engines = [engine_name(key) for key in scan.engines]
-    filter_form = AnswerFilterForm(request.GET, engines=[(e.key, f"{e.label}, {e.surface_label}") for e in engines])
+    filter_form = AnswerFilterForm(request.GET, engines=[(e.key, full_name(e.label, e.surface_label)) for e in engines])
     found = Answer.objects.for_org(request.org).filter(scan=scan, **filter_form.lookups)
-    page = page_of(with_citations(found), query=request.GET, newest_first=False)
+    page = page_of(without_texts(found), query=request.GET, newest_first=False, sorts=SORTS)
     context = {
         "project": project,
         "scan": scan,

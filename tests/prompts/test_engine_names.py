@@ -2,7 +2,7 @@
 
 from django.utils import translation
 
-from prompts.engine_names import engine_label, tells_search
+from prompts.engine_names import engine_label, full_name, tells_search
 
 
 def test_web_search_is_said_in_the_readers_language() -> None:
@@ -18,3 +18,8 @@ def test_a_name_that_tells_of_the_search_needs_no_note() -> None:
             for name in ("GPT-5 mini with web search", "Gemini 3.5 Flash with Google Search"):
                 assert tells_search(engine_label(name))
             assert not tells_search(engine_label("Sonar"))
+
+
+def test_a_full_name_says_once_how_was_asked() -> None:
+    assert full_name("GPT-5 mini with web search", "with web search") == "GPT-5 mini with web search"
+    assert full_name("GPT-5 mini", "model alone") == "GPT-5 mini, model alone"

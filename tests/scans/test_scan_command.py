@@ -70,6 +70,7 @@ def test_waiting_shows_the_results_and_ends_with_0(ready: Project) -> None:
         code, out, err = scan(ready.slug, wait=True, organization=ready.org.slug)
     assert (code, err) == (0, "")
     assert "GPT-5 mini" in out
+    assert "search, with" not in out
     assert "2/2" in out
     assert "$0.0" in out
     assert "Simulated" in out

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from orgs.models import Organization
 from orgs.scoping import all_orgs_scope, org_scope
+from prompts.engine_names import full_name
 from prompts.models import Project
 from scans.launch import CannotStart, start_scan
 from scans.live import Board, Lane, board_of
@@ -193,7 +194,7 @@ def _visibility(estimate: Estimate | None) -> str:
 
 
 def _name(lane: Lane) -> str:
-    return f"{lane.label}, {lane.surface_label.lower()}"
+    return full_name(lane.label, lane.surface_label.lower())
 
 
 def _verdict(scan: Scan) -> int:
