@@ -348,7 +348,9 @@ ORGANIZATIONS_PER_DAY = env.integer("ORGANIZATIONS_PER_DAY", default=5)
 INVITATIONS_PER_DAY = env.integer("INVITATIONS_PER_DAY", default=50, least=1)
 # Days in which owners can take back that their organization is deleted.
 ORG_DELETION_GRACE_DAYS = env.integer("ORG_DELETION_GRACE_DAYS", default=14, least=1)
-SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=90, least=1)
+# A worker that is alive renews what it holds three times in as long.
+SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=20, least=1)
+SCAN_DEADLINE_HOURS = env.integer("SCAN_DEADLINE_HOURS", default=48, least=1)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
 # Answers of one organization that all worker processes together ask at a time.

@@ -13,6 +13,7 @@ from prompts.llm.types import Request, Turn
 from scans.backoff import retry_in
 from scans.claims import Claimed
 from scans.models import Answer
+from scans.retries import RETRY_BUDGET, TOO_MANY, RetryBudgets
 from scans.store import Outcome, gave_up
 
 logger = logging.getLogger("prompter.scans")
@@ -21,11 +22,14 @@ CALL_SECONDS = 120.0
 _GRACE = 5.0  # the adapter's own timeout comes first, and says more
 PURPOSE = "scan"
 CRASHED = "crashed"
+RETRIES = RetryBudgets()  # this process's
 
 
 async def outcome_of(claimed: Claimed, lane: Lane, *, ticket: str = "") -> Outcome:
     """Ask once; the caller holds the lease and the `ticket` of a slot. Never raises but when cancelled."""
     slip = Slip()
+    if claimed.attempts == 1:
+        RETRIES.called(claimed.scan_id, claimed.lane)
     try:
         async with asyncio.timeout(CALL_SECONDS + _GRACE):
             answered = await ask(_call(claimed, lane, slip, ticket), granted=True)
@@ -56,6 +60,10 @@ def _failed(claimed: Claimed, error: LlmError, slip: Slip) -> Outcome:
     pause = retry_in(error, calls=claimed.attempts - nothing_sent)
     if pause is None:
         return gave_up(claimed, error.kind.value, error.message, entry=slip.entry)
+    turn = 0.0 if nothing_sent else RETRIES.wait(claimed.scan_id, claimed.lane)
+    if turn is None:
+        return gave_up(claimed, RETRY_BUDGET, f"{TOO_MANY} {error.message}", entry=slip.entry)
+    pause = max(pause, turn)
     return Outcome(
         claimed=claimed,
         status=Answer.Status.PENDING,
