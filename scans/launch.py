@@ -129,15 +129,15 @@ def _again(scan: Scan, which: Q, *, event: str, actor: User | None) -> int:
             return 0
         _lock(failed)
         reopened = sum(_ask_again(failed.filter(engine=key), lane) for key, lane in lanes.items())
+        if event == "scan.resumed":
+            Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(budget_stop=None)
+            scan.budget_stop = None
         emit(scan.org_id, event, actor=actor, target=scan, data={**_told(scan), "retried": reopened})
         _reserve(scan, reopened)
         transaction.on_commit(nudge)
     return reopened
 
 
-        if event == "scan.resumed":
-            Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(budget_stop=None)
-            scan.budget_stop = None
 def _refuse_archived(org_id: int, project_id: int) -> None:
     """Holds the project's row: whoever archives it at this moment comes before, or waits and finds the scan."""
     rows = Project.objects.for_org(org_id).select_for_update(no_key=True)
