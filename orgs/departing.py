@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.closing import Obstacle, account_closing, closing_obstacles
 from orgs.members import end_of_account, is_last_owner
-from orgs.models import Membership
+from orgs.models import Membership, Organization
 from orgs.scoping import org_scope, user_scope
 
 if TYPE_CHECKING:
@@ -18,19 +18,24 @@ if TYPE_CHECKING:
 
 
 def _memberships(user: User) -> list[Membership]:
-    """In one order, so that two who close their accounts do not wait for each other in a circle."""
+    """With a turn taken in every organization, in one order, so that two who close their accounts do not wait for each
+    other in a circle. Whoever asks within a transaction holds them still until its end."""
     with user_scope(user.pk):
-        return list(user.memberships.select_related("org").order_by("org_id"))
+        found = list(user.memberships.order_by("org_id"))
+        turns = Organization.objects.select_for_update(no_key=True).filter(pk__in=[m.org_id for m in found])
+        orgs = {org.pk: org for org in turns.order_by("pk")}
+    for membership in found:
+        membership.org = orgs[membership.org_id]
+    return found
 
 
 @receiver(closing_obstacles, dispatch_uid="orgs.departing")
 def owned_alone(*, user: User, **__: Any) -> list[Obstacle]:
-    """Open organizations that would be nobody's: in a disabled one nobody could settle it. Whoever asks within a
-    transaction holds them still until its end."""
+    """Open organizations that would be nobody's: in a disabled one nobody could settle it."""
     found = []
     for membership in _memberships(user):
         with org_scope(membership.org_id):
-            if membership.org.take_turn().is_open and is_last_owner(membership):
+            if membership.org.is_open and is_last_owner(membership):
                 found.append(_obstacle(membership))
     return found
 

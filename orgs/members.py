@@ -68,12 +68,11 @@ def leave(org: Organization, *, user: User) -> None:
 
 
 def end_of_account(org: Organization, *, user: User) -> None:
-    """Leaving because the account is closed. One that is disabled or to be deleted needs no owner.
-    Raises `LastOwner`."""
+    """Leaving because the account is closed. One that is disabled or to be deleted needs no owner. The caller has taken
+    the organization's turn. Raises `LastOwner`."""
     with transaction.atomic():
-        closing = not org.take_turn().is_open
         own = _of(org, user)
-        _end(own, abandoned=closing)
+        _end(own, abandoned=not org.is_open)
         _tell("membership.left", own, actor=user, before=own.role)
 
 

@@ -49,7 +49,6 @@ DATABASES["default"]["TEST"]["NAME"] = f"test_prompter_{SLOT}"
 # Raises on N+1 queries within any request of the test client.
 MIDDLEWARE = ["zeal.middleware.zeal_middleware", *MIDDLEWARE]
 ZEAL_ALLOWLIST = [
-    {"model": "orgs.Organization", "field": "get()"},  # whoever closes an account takes a turn in each organization
     {"model": "sessions.Session", "field": "get()"},  # signing out reads it to load and to delete it
     {"model": "account.EmailAddress", "field": "get()"},  # allauth's steps of signing in each look the address up
     {"model": "account.EmailAddress", "field": "user"},  # ... and a change of address removes each other one
