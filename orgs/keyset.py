@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 S = TypeVar("S")
 
 SIZE = 50
+# Names that `?sort=` may have, and what each sorts by: a field, or an expression that is never NULL.
+Sorts = Mapping[str, "str | Combinable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +33,41 @@ class Page(Generic[T]):
 
 
 def page_of(
-    queryset: QuerySet[M], *, query: Mapping[str, str], newest_first: bool, size: int = SIZE, total: int | None = None
+    queryset: QuerySet[M],
+    *,
+    query: Mapping[str, str],
+    newest_first: bool,
+    size: int = SIZE,
+    total: int | None = None,
+    sorts: Sorts | None = None,
 ) -> Page[M]:
-    """One page in the order of the primary key. A cursor that makes no sense is taken for none."""
+    """One page in the order of the primary key, or as `?sort=` says where `sorts` knows it. A cursor that makes no
+    sense is taken for none. A sorted page reads all rows that are left by the filters: offer it where these are few."""
+    sort = query.get("sort", "")
+    if sorts and (by := sorts.get(sort.removeprefix("-"))):
+        queryset = queryset.annotate(sorted_by=F(by) if isinstance(by, str) else by)
+        return _page(queryset, query=query, newest_first=sort.startswith("-"), size=size, total=total, is_sorted=True)
+    return _page(queryset, query=query, newest_first=newest_first, size=size, total=total, is_sorted=False)
+
+
+def _page(
+    queryset: QuerySet[M],
+    *,
+    query: Mapping[str, str],
+    newest_first: bool,
+    size: int,
+    total: int | None,
+    is_sorted: bool,
+) -> Page[M]:
     after, before = whole_number(query.get("after", "")), whole_number(query.get("before", ""))
     backwards = after is None and before is not None
     descending = newest_first != backwards
     mark = before if backwards else after
     if mark is not None:
-        queryset = queryset.filter(**{"pk__lt" if descending else "pk__gt": mark})
-    rows = list(queryset.order_by("-pk" if descending else "pk")[: size + 1])
+        beyond = _beyond(queryset, mark, descending=descending, is_sorted=is_sorted)
+        queryset, mark = (queryset, None) if beyond is None else (queryset.filter(beyond), mark)
+    order = ["sorted_by", "pk"] if is_sorted else ["pk"]
+    rows = list(queryset.order_by(*(f"-{name}" if descending else name for name in order))[: size + 1])
     more, rows = len(rows) > size, rows[:size]
     if backwards:
         rows.reverse()
@@ -51,6 +79,16 @@ def page_of(
         previous=str(rows[0].pk) if has_previous else "",
         total=total,
     )
+
+
+def _beyond(queryset: QuerySet[M], mark: int, *, descending: bool, is_sorted: bool) -> Q | None:
+    """What comes after the row of a cursor. None where its place in a sorted list is lost: it has left the list."""
+    way = "lt" if descending else "gt"
+    beyond = Q(**{f"pk__{way}": mark})
+    if not is_sorted:
+        return beyond
+    at = queryset.filter(pk=mark).values_list("sorted_by", flat=True).first()
+    return None if at is None else Q(**{f"sorted_by__{way}": at}) | (Q(sorted_by=at) & beyond)
 
 
 def whole_number(value: str) -> int | None:

@@ -13,6 +13,7 @@ from orgs.flags import Features
 from orgs.inbox import unread_beside, unread_of
 from orgs.models import Membership, open_organization
 from orgs.roles import Permission
+from orgs.scoping import user_scope
 from prompts.models import Project
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ def _memberships_of(request: HttpRequest) -> list[Membership]:
     """The way back from a person's own pages; asked for only by a page that shows it."""
     if not request.user.is_authenticated:
         return []
-    own = Membership.all_orgs.filter(open_organization("org__"), user_id=request.user.pk)
-    return list(own.select_related("org").order_by("org__name")[:SWITCHER])
+    with user_scope(request.user.pk):
+        own = Membership.all_orgs.filter(open_organization("org__"), user_id=request.user.pk)
+        return list(own.select_related("org").order_by("org__name")[:SWITCHER])
 
 
 def _unread(membership: Membership, memberships: Iterable[Membership]) -> int:

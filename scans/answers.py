@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, DecimalField, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils.safestring import SafeString
 
+from orgs.keyset import Sorts
 from scans.models import Answer, Citation, Mention
 from scans.overview import engine_name
 from scans.reasons import reason_of
@@ -65,24 +67,36 @@ class Meta:
     request_id: str
 
 
-def with_citations(answers: QuerySet[Answer]) -> QuerySet[Answer]:
-    """Without the long texts, and with the number of cited pages."""
-    counted = answers.annotate(cited=Count("citations", filter=Q(citations__cited=True)))
-    return counted.defer("text", "searches")
+# What the table of a scan can be sorted by; what failed has neither cost nor time and comes before what is free.
+SORTS: Sorts = {
+    "prompt": "prompt_text",
+    "engine": "engine",
+    "time": Coalesce("latency_ms", Value(-1)),
+    "cost": Coalesce("cost", Value(Decimal(-1)), output_field=DecimalField()),
+}
+
+
+def without_texts(answers: QuerySet[Answer]) -> QuerySet[Answer]:
+    return answers.defer("text", "searches")
 
 
 def answer_lines(answers: Sequence[Answer]) -> list[AnswerLine]:
-    """One query. Takes answers of `with_citations`."""
+    """Two queries."""
     named: dict[int, list[NamedBrand]] = defaultdict(list)
+    cited: dict[int, int] = {}
     if answers:
+        sources = Citation.objects.for_org(answers[0].org_id).filter(
+            answer__in=[answer.pk for answer in answers], cited=True
+        )
+        cited = dict(sources.order_by().values_list("answer_id").annotate(number=Count("pk")))
         mentions = Mention.objects.for_org(answers[0].org_id).filter(answer__in=[answer.pk for answer in answers])
         first = mentions.order_by("answer_id", "rank", "brand_id", "start").distinct("answer_id", "rank", "brand_id")
         for mention in first.select_related("brand"):
             named[mention.answer_id].append(NamedBrand(name=mention.brand.name, own=mention.brand.is_own))
-    return [_line(answer, named[answer.pk]) for answer in answers]
+    return [_line(answer, named[answer.pk], citations=cited.get(answer.pk, 0)) for answer in answers]
 
 
-def _line(answer: Answer, named: list[NamedBrand]) -> AnswerLine:
+def _line(answer: Answer, named: list[NamedBrand], *, citations: int) -> AnswerLine:
     engine = engine_name(answer.engine)
     return AnswerLine(
         pk=answer.pk,
@@ -91,7 +105,7 @@ def _line(answer: Answer, named: list[NamedBrand]) -> AnswerLine:
         surface_label=engine.surface_label,
         status=answer.status,
         mentioned=named,
-        citations=getattr(answer, "cited", 0),
+        citations=citations,
         latency=_seconds(answer.latency_ms),
         cost=answer.cost,
         truncated=answer.is_truncated,

@@ -20,6 +20,7 @@ from prompts.library import archived_projects
 from prompts.models import Brand, Project
 from prompts.views import READ, READ_OR_POST, project_of, show_confirm
 from scans.answers import (
+    SORTS,
     answer_html,
     answer_lines,
     citation_lines,
@@ -27,7 +28,7 @@ from scans.answers import (
     meta_of,
     named_brands,
     neighbours,
-    with_citations,
+    without_texts,
 )
 from scans.forms import AnswerFilterForm, StartForm
 from scans.launch import CannotStart, cancel_scan, resume_scan, retry_failed, start_scan

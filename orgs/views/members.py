@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
+from django.db.models import Case, CharField, Value, When
+from django.db.models.functions import Coalesce, Lower, NullIf
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,13 +19,19 @@ from accounts.access import is_fresh, reauthenticated
 from orgs.access import OrgRequest, org_view
 from orgs.forms import InviteForm, RoleForm, TransferForm
 from orgs.invitations import open_invitations
-from orgs.keyset import page_of
+from orgs.keyset import Sorts, page_of
 from orgs.members import LastOwner, change_role, is_last_owner, leave, remove_member, transfer_ownership, unseats
 from orgs.models import Membership, Organization
 from orgs.pages import READ, READ_OR_POST, show_confirm, show_form
 from orgs.roles import Permission, Role, may_manage
 
 PER_PAGE = 50
+SORTS: Sorts = {
+    "name": Lower(Coalesce(NullIf("user__name", Value("")), "user__email", output_field=CharField())),
+    "role": Case(*(When(role=role, then=Value(rank)) for rank, role in enumerate(Role.values))),
+    "joined": "created_at",
+    "seen": Coalesce("user__last_login", Value(datetime.min.replace(tzinfo=UTC))),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +69,7 @@ def members(request: OrgRequest) -> HttpResponse:
 
 def members_context(request: OrgRequest, form: InviteForm) -> dict[str, object]:
     rows = Membership.objects.for_org(request.org).select_related("user")
-    page = page_of(rows, query=request.GET, newest_first=False, size=PER_PAGE)
+    page = page_of(rows, query=request.GET, newest_first=False, size=PER_PAGE, sorts=SORTS)
     manages = request.membership.allows(Permission.MEMBERS_MANAGE)
     invitations = list(open_invitations(request.org)[: PER_PAGE + 1]) if manages else []
     return {

@@ -6,6 +6,8 @@ from copy import copy
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Value
+from django.db.models.functions import Concat, Lower
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -13,13 +15,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from orgs.access import OrgRequest, org_view
-from orgs.keyset import page_of
+from orgs.keyset import Sorts, page_of
 from orgs.roles import Permission
 from prompts import library
 from prompts.csv_import import PromptRow
 from prompts.forms import PromptEditForm, PromptFilterForm, PromptForm
 from prompts.models import Project, Prompt
 from prompts.views import READ, READ_OR_POST, is_htmx, project_of, show_confirm, show_form
+
+SORTS: Sorts = {"prompt": Lower("text"), "market": Concat("country", Value(" "), "language")}
 
 
 def prompt_of(project: Project, pk: int) -> Prompt:
@@ -34,7 +38,7 @@ def prompts(request: OrgRequest, project_slug: str) -> HttpResponse:
     found = library.find_prompts(project, **filter_form.values)
     context: dict[str, Any] = {
         "project": project,
-        "page": page_of(found, query=request.GET, newest_first=True),
+        "page": page_of(found, query=request.GET, newest_first=True, sorts=SORTS),
         "filter_form": filter_form,
         "filtered": bool(filter_form.values),
         "counts": library.counts(project),
