@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orgs.models import Event, Organization
 
 _GRACE = timedelta(seconds=20)  # that the message has before the sweep does its work
+event_written = Signal()  # sent with the event, in its transaction: what must not be lost is written beside it
 event_committed = Signal()  # sent with event_id, org_id and name, after the commit
 
 
@@ -30,7 +31,8 @@ class Declared:
     `before`, `after` and `data` hold by name, as in `{before.role}`; `personal` tells it to the person whom it concerns
     (the `user` in `data`, or the target where that is a user). `topic` is what members are notified under, `concerns`
     what that person is. `link` is a page's name and the places of its arguments after the organization's slug.
-    `emails` is off where letters of their own are written."""
+    `emails` is off where letters of their own are written. `letter` is the template of one that says more than the
+    sentence, and `details` what it needs, in the reader's language."""
 
     meaning: str | Promise
     sentence: str | Promise = ""
@@ -39,6 +41,8 @@ class Declared:
     concerns: str = ""
     link: tuple[str, ...] = ()
     emails: bool = True
+    letter: str = "event"
+    details: Callable[[Event], dict[str, Any]] | None = None
 
     @property
     def notifies(self) -> bool:
@@ -123,6 +127,7 @@ def emit(
         PendingEvent(org_id=org_id, event=event, due_at=timezone.now() + _GRACE).save(force_insert=True)
     if is_offered(name):
         enqueue(event)
+    event_written.send(sender=None, event=event)
     transaction.on_commit(partial(event_committed.send, sender=None, event_id=event.pk, org_id=org_id, name=name))
     return event
 

@@ -182,6 +182,8 @@ class Notification(OrgModel):
     in_app = models.BooleanField(default=True)
     read_at = models.DateTimeField(null=True, blank=True)
     emailed_at = models.DateTimeField(null=True, blank=True)
+    # When it goes out in one letter with others of its kind: one for each would be too many.
+    letter_due_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta(OrgModel.Meta):
         constraints = [models.UniqueConstraint(fields=["org", "user", "event"], name="orgs_notification_once")]
@@ -189,6 +191,9 @@ class Notification(OrgModel):
             models.Index(fields=["org", "user", "-id"], name="orgs_notification_recent"),
             models.Index(
                 fields=["org", "user"], condition=Q(read_at=None, in_app=True), name="orgs_notification_unread"
+            ),
+            models.Index(
+                fields=["letter_due_at"], condition=Q(letter_due_at__isnull=False), name="orgs_notification_gathered"
             ),
         ]
 

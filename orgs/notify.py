@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from django.conf import settings
-from django.core import signing
-from django.urls import reverse
-from django.utils import timezone, translation
-from django.utils.translation import gettext as _
+from django.utils import timezone
 
-from accounts.mail import send, site_link
 from accounts.models import User
+from orgs.digests import Post, post_for
 from orgs.events import declared
+from orgs.letters import Letter
 from orgs.live import NOTIFIED, Told, tell
 from orgs.models import Event, Membership, Notification, PendingEvent
 from orgs.scoping import all_orgs_scope, org_scope
-from orgs.sentences import concerned, link_of, plain, sentence_of
+from orgs.sentences import concerned
 from orgs.topics import Channel, Topic, Wishes, topics, wishes_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 BATCH = 500
 AGAIN = timedelta(seconds=30)
-_SALT = "orgs.unsubscribe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +27,6 @@ class Recipient:
     user: User
     topic: Topic
     is_member: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """What a link in a mail ends."""
-
-    org_id: int
-    user_id: int
-    topic: Topic
 
 
 def announce(org_id: int, event_id: int) -> int:
@@ -75,60 +58,32 @@ def recipients_of(event: Event) -> Iterator[Recipient]:
             yield Recipient(user=membership.user, topic=topic, is_member=True)
 
 
-def _notify(event: Event, recipients: Iterable[Recipient], wishes: Wishes) -> list[Notification]:
+def _notify(event: Event, recipients: list[Recipient], wishes: Wishes) -> list[Notification]:
     emails = declared()[event.name].emails
     made: list[tuple[Recipient, Notification]] = []
+    post = _post(event, recipients)
     for recipient in recipients:
         user_id, topic = recipient.user.pk, recipient.topic
         in_app = recipient.is_member and wishes.wants(user_id, topic, Channel.IN_APP)
         emailed = emails and wishes.wants(user_id, topic, Channel.EMAIL)
         if in_app or emailed:
             row = Notification(org_id=event.org_id, user_id=user_id, event=event, kind=topic.key, in_app=in_app)
-            row.emailed_at = timezone.now() if emailed else None
+            row.letter_due_at = post.gathered_until(user_id, topic) if emailed else None
+            row.emailed_at = timezone.now() if emailed and row.letter_due_at is None else None
             made.append((recipient, row))
     rows = Notification.objects.for_org(event.org_id).bulk_create([row for _, row in made])
+    letter = Letter(event)
     for recipient, row in made:
         if row.emailed_at:
-            _write_letter(event, recipient)
+            letter.write(recipient.user, recipient.topic, is_member=recipient.is_member)
         if row.in_app:
             tell(Told(what=NOTIFIED, org_id=event.org_id, user_id=row.user_id, notification_id=row.pk))
     return rows
 
 
-def _write_letter(event: Event, recipient: Recipient) -> None:
-    """Kept with the notification, in the same transaction, so that neither is there without the other."""
-    user, org = recipient.user, event.org
-    unsubscribe = site_link(reverse("unsubscribe", args=[token_for(org.pk, user.pk, recipient.topic)]))
-    with translation.override(user.language or settings.LANGUAGE_CODE):
-        link = link_of(event, org.slug) or reverse("notifications", args=[org.slug])
-        context = {
-            "org_name": plain(org.name),
-            "sentence": sentence_of(event, to=user.pk),
-            "topic": recipient.topic.label,
-            "unsubscribe_url": unsubscribe,
-            "action_url": site_link(link) if recipient.is_member and org.is_open else "",
-            "action_label": _("See it in Prompter"),
-        }
-        send("event", to=user, context=context, headers=_unsubscribe_headers(unsubscribe))
-
-
-def _unsubscribe_headers(address: str) -> Mapping[str, str]:
-    """RFC 8058: the reader's mail program unsubscribes by one POST, without asking them to sign in."""
-    return {"List-Unsubscribe": f"<{address}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-
-
-def token_for(org_id: int, user_id: int, topic: Topic) -> str:
-    return signing.dumps([org_id, user_id, topic.key], salt=_SALT)
-
-
-def subscription_of(token: str) -> Subscription | None:
-    """None where the link is not ours, or names what is no topic any more."""
-    try:
-        org_id, user_id, key = signing.loads(token, salt=_SALT)
-    except signing.BadSignature:
-        return None
-    topic = topics().get(key)
-    return Subscription(org_id=org_id, user_id=user_id, topic=topic) if topic else None
+def _post(event: Event, recipients: list[Recipient]) -> Post:
+    topic = next((one.topic for one in recipients if not one.topic.is_personal), None)
+    return post_for(event.org_id, [one.user.pk for one in recipients], topic)
 
 
 def waiting() -> list[tuple[int, int]]:

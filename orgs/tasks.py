@@ -11,7 +11,7 @@ from django.db import transaction
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
-from orgs import closing, notify
+from orgs import closing, digests, notify
 from orgs.events import declared, event_committed
 from orgs.webhooks import queue, sending
 from orgs.webhooks.offers import is_offered
@@ -43,6 +43,7 @@ def announce(org_id: int, event_id: int) -> None:
 def announce_waiting() -> None:
     for org_id, event_id in notify.waiting():
         send_announcement(org_id, event_id)
+    digests.send_gathered()
 
 
 @receiver(event_committed, dispatch_uid="orgs.notify")

@@ -180,8 +180,8 @@ def _members(scene: "Scenery") -> list[Shot]:
 
 
 def _records(scene: "Scenery") -> list[Shot]:
-    from orgs.notify import token_for
     from orgs.topics import topics
+    from orgs.unsubscribing import token_for
 
     org = f"/o/{scene.org.slug}/"
     unsubscribe = f"/unsubscribe/{token_for(scene.org.pk, scene.user.pk, topics()['keys'])}/"

@@ -15,12 +15,12 @@ from orgs.access import OrgRequest, org_view
 from orgs.inbox import inbox_of, lines_of, mark_read
 from orgs.keyset import page_of
 from orgs.models import Membership, Organization
-from orgs.notify import subscription_of
 from orgs.pages import READ, READ_OR_POST
 from orgs.roles import Permission
 from orgs.scoping import org_scope
 from orgs.sentences import link_of
 from orgs.topics import Channel, choose, choose_all, switches_of
+from orgs.unsubscribing import subscription_of
 
 PER_PAGE = 30
 

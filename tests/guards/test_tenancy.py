@@ -18,6 +18,7 @@ ALL_ORGS_ALLOWED = {
     "orgs/access.py": "looks a membership up before the scope exists",
     "orgs/exporting.py": "finds the organizations that hold something about a person",
     "orgs/notify.py": "finds events that nobody was told of yet",
+    "orgs/digests.py": "finds letters of every organization that were gathered",
     "orgs/webhooks/queue.py": "prunes old deliveries of every organization",
     "prompts/costs.py": "sums up the ledger's hours of every organization",
     "prompts/day_budgets.py": "counts what a provider key has spent today, for whomever",

@@ -15,10 +15,11 @@ from accounts.models import Letter, User
 from orgs.events import emit
 from orgs.members import change_role, remove_member
 from orgs.models import Event, Membership, Notification, NotificationPreference, Organization, PendingEvent
-from orgs.notify import announce, token_for, waiting
+from orgs.notify import announce, waiting
 from orgs.roles import Role
 from orgs.scoping import all_orgs_scope, org_scope
 from orgs.topics import Channel, choose, topics
+from orgs.unsubscribing import token_for
 from tests.screens import ClientOf
 
 PAGE, CHOICES = "/o/acme/notifications/", "/o/acme/notifications/preferences/"
