@@ -21,6 +21,7 @@ from prompts.api import OF_PROJECT, LiveProjects, of_project
 from prompts.models import Project
 from scans.launch import MAX_SAMPLES, CannotStart, cancel_scan, resume_scan, retry_failed, start_scan
 from scans.models import Answer, Citation, Mention, Scan
+from scans.plan import forecast_for
 
 OF_SCAN = OpenApiParameter("scan", OpenApiTypes.INT64, description="Only those of this scan.")
 SCAN_FIELDS = [
@@ -74,6 +75,24 @@ class ScanStartSerializer(serializers.Serializer[Scan]):
         help_text="The project's own where missing.",
     )
     samples = serializers.IntegerField(min_value=1, max_value=MAX_SAMPLES, required=False)
+
+
+class RangeSerializer(serializers.Serializer[Any]):
+    """The middle 80 % of what it may come to."""
+
+    low = serializers.FloatField()
+    likely = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    answers = serializers.IntegerField()
+    n = serializers.IntegerField(help_text="Recent answers of your own behind it; without any the catalogue is.")
+    tokens = RangeSerializer()
+    cost = RangeSerializer(allow_null=True, help_text="US dollars, of the engines whose price is known.")
+    seconds = RangeSerializer(help_text="At the limits of now, if nothing else is asked meanwhile.")
+    unpriced = serializers.ListField(child=serializers.CharField(), help_text="Engines whose price nobody knows.")
+    simulated = serializers.BooleanField()
 
 
 class RetrySerializer(serializers.Serializer[Any]):
@@ -149,6 +168,7 @@ class ScanViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
         "list": Permission.SCANS_VIEW,
         "retrieve": Permission.SCANS_VIEW,
         "create": Permission.SCANS_START,
+        "estimate": Permission.SCANS_START,
         "cancel": Permission.SCANS_CANCEL,
         "retry": Permission.SCANS_START,
         "resume": Permission.SCANS_START,
@@ -170,6 +190,19 @@ class ScanViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
         except CannotStart as problem:
             raise refused(problem) from problem
         return Response(ScanSerializer(scan).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        request=ScanStartSerializer, responses=ForecastSerializer, description="What this scan would ask and cost."
+    )
+    @action(detail=False, methods=["post"])
+    def estimate(self, request: Request) -> Response:
+        serializer = ScanStartSerializer(data=request.data, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        try:
+            found = forecast_for(**serializer.validated_data)
+        except CannotStart as problem:
+            raise refused(problem) from problem
+        return Response(ForecastSerializer(found).data)
 
     @extend_schema(request=None, responses=ScanSerializer, description="Asks nothing more. Answers so far stay.")
     @action(detail=True, methods=["post"])

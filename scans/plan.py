@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,19 +11,21 @@ from django.utils.translation import gettext as _
 from orgs.models import Organization
 from prompts.credentials import EngineChoice, available_engines
 from prompts.engine_names import engine_label
-from prompts.estimates import answer_cost
 from prompts.models import Brand, Project, Prompt
+from scans.forecast import Forecast, forecast_of
+from scans.launch import CannotStart
 from scans.models import Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`problem` is empty where the scan can start, else a sentence with the address where it is solved."""
+    """`problem` is empty where the scan can start, else a sentence with the address where it is solved; `forecast` is
+    None where it cannot, and for a scan of nothing."""
 
     prompts: int
     engines: int
     samples: int
-    cost: Decimal | None
+    forecast: Forecast | None
     problem: str
     problem_url: str
     running: Scan | None
@@ -41,23 +43,35 @@ class Step:
 
 
 def plan_of(org: Organization, project: Project, *, running: Scan | None, prompts: int | None = None) -> Plan:
-    """One query, and another where the number of `prompts` that would be asked is not known yet."""
+    """Three queries, and another where the number of `prompts` that would be asked is not known yet."""
     if prompts is None:
         prompts = Prompt.objects.for_org(org).filter(project=project, is_active=True, archived_at=None).count()
     known = {choice.engine.key: choice for choice in available_engines(org.pk)}
     chosen = [known[key] for key in project.engines if key in known]
     problem, address = _problem(project, prompts, chosen)
-    costs = [answer_cost(choice.engine) for choice in chosen]
-    each = None if None in costs else sum((cost for cost in costs if cost is not None), Decimal(0))
     return Plan(
         prompts=prompts,
         engines=len(project.engines),
         samples=project.samples,
-        cost=None if each is None or problem else each * prompts * project.samples,
+        forecast=None if problem or running else forecast_of(project, chosen, asked=prompts * project.samples),
         problem=problem,
         problem_url=reverse(address, args=[org.slug, project.slug]) if address else "",
         running=running,
     )
+
+
+def forecast_for(project: Project, *, engines: Sequence[str] | None = None, samples: int | None = None) -> Forecast:
+    """What `start_scan` with these would ask and cost. Raises `CannotStart` for an engine that cannot be asked."""
+    keys = list(dict.fromkeys(project.engines if engines is None else engines))
+    known = {choice.engine.key: choice for choice in available_engines(project.org_id)}
+    for key in keys:
+        if key not in known:
+            raise CannotStart(_("There is no engine %(key)s.") % {"key": key}, code="engine_unavailable")
+        if not known[key].available:
+            raise CannotStart(known[key].reason, code="engine_unavailable")
+    prompts = Prompt.objects.for_org(project.org_id).filter(project=project, is_active=True, archived_at=None).count()
+    asked = prompts * (project.samples if samples is None else samples)
+    return forecast_of(project, [known[key] for key in keys], asked=asked)
 
 
 def setup_of(org: Organization, project: Project, *, brands: list[Brand], plan: Plan) -> list[Step]:

@@ -175,6 +175,7 @@ row("api-prompt-detail", at=PROMPT, send={"tags": ["new"]},
                                                        delete="401 404 404 403 204 204 204")
 row("api-scan-list", send={"project": "project"},         get="401 404 404 200 200 200 200",
                                                          post="401 404 404 403 201 201 201")
+row("api-scan-estimate", send={"project": "project"},    post="401 404 404 403 200 200 200")
 row("api-scan-detail", at=SCAN,                           get="401 404 404 200 200 200 200")
 row("api-scan-cancel", at=SCAN,                          post="401 404 404 403 409 409 409")
 row("api-scan-retry", at=SCAN,                           post="401 404 404 403 200 200 200")

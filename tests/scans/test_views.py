@@ -117,7 +117,7 @@ def test_without_a_key_the_plan_says_what_is_missing(client: Client, prompt: Pro
 def test_the_plan_says_what_a_scan_asks_and_about_costs(client: Client, prompt: Prompt, simulated: None) -> None:
     plan = client.get(reverse("scans", args=URL)).context["plan"]
     assert (plan.prompts, plan.engines, plan.samples, plan.answers, plan.problem) == (1, 1, 1, 1, "")
-    assert 0 < plan.cost < 1
+    assert 0 < plan.forecast.cost.low < plan.forecast.cost.likely < plan.forecast.cost.high < 1
 
 
 def test_progress_is_polled_until_the_scan_has_ended(client: Client, project: Project, prompt: Prompt) -> None:

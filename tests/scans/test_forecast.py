@@ -1,0 +1,128 @@
+"""What a scan will cost is estimated from what its engines' answers were like, with a range that says how sure."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from statistics import mean
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from orgs.models import Organization
+from orgs.scoping import org_scope
+from prompts.credentials import EngineChoice
+from prompts.llm import catalog
+from prompts.models import Project, Prompt
+from scans import forecast
+from scans.forecast import Range, forecast_of, summed
+from tests.cast import make_prompt
+from tests.scans.made import ENGINE, make_answer, make_scan
+
+CHEAP = "anthropic:claude-haiku-4-5/model"
+ClientOf = Callable[[User], Client]
+
+
+def choice(key: str, *, simulated: bool = True) -> EngineChoice:
+    return EngineChoice(engine=catalog.get(key), available=True, simulated=simulated)
+
+
+def answered(project: Project, prompt: Prompt, costs: list[str | None], *, engine: str = ENGINE) -> None:
+    scan = make_scan(project, total=len(costs))
+    for cost in costs:
+        known = None if cost is None else Decimal(cost)
+        make_answer(
+            scan,
+            prompt,
+            engine=engine,
+            simulated=True,
+            cost=known,
+            input_tokens=100,
+            output_tokens=400,
+            latency_ms=2000,
+        )
+
+
+def test_a_sum_ranges_by_its_answers_and_by_how_few_told_of_them() -> None:
+    few, many = summed(100, 2.0, 0.25, n=10), summed(100, 2.0, 0.25, n=200)
+    assert few.likely == many.likely == 200
+    assert few.high - few.low > many.high - many.low > 0
+    assert summed(100, 2.0, 0.0, n=10) == Range(low=200, likely=200, high=200)
+    assert summed(1, 0.1, 4.0, n=10).low == 0
+
+
+def test_own_answers_tell_more_than_the_catalogue(org: Organization, project: Project, prompt: Prompt) -> None:
+    costs = ["0.02", "0.03", "0.025", "0.04", "0.02", "0.03", "0.03", "0.02", "0.05", "0.03", "0.02", "0.03"]
+    answered(project, prompt, [*costs])
+    with org_scope(org):
+        found = forecast_of(project, [choice(ENGINE)], asked=100)
+    known = [float(cost) for cost in costs]
+    assert found.answers == 100
+    assert found.n == 12
+    assert found.cost is not None
+    assert found.cost.likely == pytest.approx(100 * mean(known))
+    assert found.cost.low < found.cost.likely < found.cost.high
+    assert found.tokens.likely == pytest.approx(50_000)
+
+
+def test_too_few_answers_tell_nothing(org: Organization, project: Project, prompt: Prompt) -> None:
+    answered(project, prompt, ["9"] * (forecast.ENOUGH - 1))
+    with org_scope(org):
+        found = forecast_of(project, [choice(ENGINE)], asked=10)
+    assert found.n == 0
+    assert found.catalogued == 1
+    assert found.cost is not None
+    assert found.cost.likely < 5
+    assert (found.cost.low, found.cost.high) == pytest.approx((found.cost.likely / 2, found.cost.likely * 2))
+
+
+def test_simulated_answers_say_nothing_of_real_ones(org: Organization, project: Project, prompt: Prompt) -> None:
+    answered(project, prompt, ["9"] * 12)
+    with org_scope(org):
+        assert forecast_of(project, [choice(ENGINE, simulated=False)], asked=10).n == 0
+
+
+def test_an_engine_without_a_price_is_named(org: Organization, project: Project, prompt: Prompt) -> None:
+    answered(project, prompt, [None] * 12)
+    with org_scope(org):
+        alone = forecast_of(project, [choice(ENGINE)], asked=10)
+        beside = forecast_of(project, [choice(ENGINE), choice(CHEAP)], asked=10)
+    assert alone.cost is None
+    assert alone.unpriced == beside.unpriced == (ENGINE,)
+    assert beside.cost is not None
+
+
+def test_the_time_is_that_of_the_slowest_lane(org: Organization, project: Project, settings: object) -> None:
+    settings.LLM_REQUESTS_PER_MINUTE = {**settings.LLM_REQUESTS_PER_MINUTE, "simulated": 60}  # type: ignore[attr-defined]
+    settings.LLM_TOKENS_PER_MINUTE = {**settings.LLM_TOKENS_PER_MINUTE, "simulated": 0}  # type: ignore[attr-defined]
+    with org_scope(org):
+        one = forecast_of(project, [choice(CHEAP)], asked=600)
+        two = forecast_of(project, [choice(CHEAP), choice(ENGINE)], asked=600)
+    assert 600 <= one.seconds.low <= one.seconds.high < 700
+    assert two.seconds.likely < 1.2 * one.seconds.likely
+
+
+def test_the_page_and_the_api_say_it(
+    org: Organization,
+    project: Project,
+    prompt: Prompt,
+    member: User,
+    viewer: User,
+    client_of: ClientOf,
+    settings: object,
+) -> None:
+    settings.SIMULATOR_URL = "http://127.0.0.1:1"  # type: ignore[attr-defined]
+    answered(project, prompt, ["0.02", "0.04"] * 6)
+    body = client_of(member).get("/o/acme/p/lumenboard/").content.decode()
+    assert "Estimated from 12 recent answers" in body
+    with org_scope(org):
+        make_prompt(project, "Which board is the cheapest?")
+    asked = {"project": project.pk, "samples": 5}
+    told = client_of(member).post("/api/v1/o/acme/scans/estimate/", asked, content_type="application/json")
+    assert told.status_code == 200
+    assert (told.json()["answers"], told.json()["n"], told.json()["unpriced"]) == (10, 12, [])
+    assert told.json()["cost"]["likely"] == pytest.approx(0.3)
+    wrong = {**asked, "engines": ["openai:nothing/model"]}
+    refused = client_of(member).post("/api/v1/o/acme/scans/estimate/", wrong, content_type="application/json")
+    assert refused.status_code == 400
+    other = client_of(viewer).post("/api/v1/o/acme/scans/estimate/", asked, content_type="application/json")
+    assert other.status_code == 403
