@@ -27,7 +27,7 @@ from prompts.llm.batches import BatchItem
 from prompts.llm.types import Reply
 from scans import holds
 from scans.asking import PURPOSE, request_of
-from scans.batch_jobs import Job, change
+from scans.batch_jobs import GRACE, Job, change
 from scans.claims import Claimed
 from scans.ending import finish_scans
 from scans.models import Answer, BatchJob
@@ -68,14 +68,15 @@ _PARK = """
 UPDATE scans_answer SET status = 'pending', lease_token = NULL, lease_until = NULL, attempts = attempts - 1
 WHERE id = ANY(%(ids)s)
 """
-_LET_GO = """
-UPDATE scans_answer SET batch_job_id = NULL, held_month = NULL, held_cost = NULL, due_at = now() WHERE id = ANY(%(ids)s)
+_LEAVE_OUT = """
+UPDATE scans_answer a SET held_month = NULL, held_cost = NULL, due_at = j.deadline_at + %(grace)s * interval '1 second'
+FROM scans_batchjob j WHERE j.id = a.batch_job_id AND a.id = ANY(%(ids)s)
 """
 
 
 def hand_over(job: Job, lane: Lane) -> list[BatchItem]:
     """What the provider is to be given: the job's waiting answers, as far as the budgets of money and answers hold the
-    most that they may cost. The others are asked live, one by one, as far as those go."""
+    most that they may cost. The others wait until the batch has cost what it cost, and are asked live then."""
     items: list[BatchItem] = []
     with org_scope(job.org_id):
         change(job, state=BatchJob.State.SUBMITTING)
@@ -85,6 +86,8 @@ def hand_over(job: Job, lane: Lane) -> list[BatchItem]:
             BatchItem(custom_id=job.custom_id(one.id), request=request_of(one, lane.engine))
             for one in _parked(job, lane, pks[start : start + _PAGE])
         ]
+    if items:
+        change(job, total=len(items))
     return items
 
 
@@ -101,7 +104,7 @@ def _parked(job: Job, lane: Lane, pks: Sequence[int]) -> list[Claimed]:
         refused = set(over.refused)
         kept = [row for row in rows if row[0] not in refused]
         _execute(_PARK, {"ids": [row[0] for row in kept]})
-        _execute(_LET_GO, {"ids": sorted(refused)})
+        _execute(_LEAVE_OUT, {"ids": sorted(refused), "grace": GRACE.total_seconds()})
     return [_claimed(row) for row in kept]
 
 
@@ -112,7 +115,7 @@ def _most(lane: Lane) -> Decimal:
 def submitted(job: Job) -> list[str]:
     """The custom ids of what was handed over, in that order."""
     with org_scope(job.org_id):
-        answers = Answer.objects.for_org(job.org_id).filter(batch_job_id=job.id)
+        answers = Answer.objects.for_org(job.org_id).filter(batch_job_id=job.id, held_month__isnull=False)
         return [job.custom_id(pk) for pk in answers.order_by("pk").values_list("pk", flat=True)]
 
 

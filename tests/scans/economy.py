@@ -5,6 +5,7 @@ from typing import Any
 from django.db import connection
 
 from orgs.scoping import all_orgs_scope, org_scope
+from prompts.llm.simulator.server import Running
 from prompts.models import Project
 from scans import batch_work
 from scans.models import BatchJob, Scan
@@ -53,3 +54,13 @@ def change_jobs(scan: Scan, **fields: Any) -> None:
 def _set(scan: Scan, sql: str) -> None:
     with all_orgs_scope("test"), connection.cursor() as cursor:
         cursor.execute(f"UPDATE scans_batchjob SET {sql}", [scan.pk])
+
+
+def let_answers_be_due(scan: Scan) -> None:
+    with all_orgs_scope("test"), connection.cursor() as cursor:
+        cursor.execute("UPDATE scans_answer SET due_at = now() WHERE scan_id = %s", [scan.pk])
+
+
+def batched_at(simulator: Running) -> int:
+    """Questions that the simulated providers took in with batches."""
+    return sum(lane["batched"] for lane in simulator.stats()["lanes"])
