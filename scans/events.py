@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from orgs.models import Event
 
 _SCAN = ("scan", "data.project_slug", "target_id")
+
+
+def _details(event: Event) -> dict[str, Any]:
+    from scans.letters import details_of  # which reads what is not there yet while events are declared
+
+    return details_of(event)
 
 
 def _topic(event: Event) -> str:
@@ -47,6 +53,8 @@ declare(
             sentence=_("The scan of {data.project_name} ended: {data.succeeded} of {data.total} answers came in"),
             topic=_topic,
             link=_SCAN,
+            letter="scan_ended",
+            details=_details,
         ),
         "scan.cancelled": Declared(
             meaning=_("A scan was cancelled"),

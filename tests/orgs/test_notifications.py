@@ -40,7 +40,7 @@ def told(org: Organization) -> set[tuple[str, str]]:
 
 
 def written() -> set[str]:
-    return {letter.to.split("@")[0] for letter in Letter.objects.filter(template="event")}
+    return {letter.to.split("@")[0] for letter in Letter.objects.filter(template__in=("event", "scan_ended"))}
 
 
 def test_only_who_may_know_is_told_and_never_who_did_it(
