@@ -41,8 +41,9 @@ _PROOFS = ("account_authentication_methods", "account_authentication_methods_use
 _READING = ("GET", "HEAD", "OPTIONS")
 
 # Out of reach whoever the user is: whatever would outlast the visit, or carry data away.
-_READ_ONLY = frozenset({Permission.KEYS_MANAGE, Permission.MEMBERS_MANAGE, Permission.ORG_MANAGE})
+_READ_ONLY = frozenset({Permission.BUDGETS_EDIT, *(one for one in Permission if one.endswith(".manage"))})
 _OWN_ACTS = frozenset({"organization-new", "org-leave", "invitation-accept", "set_language"})
+_MONEY = frozenset({"budgets", "project-budget"})  # pages of those who may see the costs
 _OPEN_ACCOUNT_PAGES = frozenset({"account-profile", "account-preferences"})
 
 
@@ -180,7 +181,7 @@ def is_out_of_reach(request: HttpRequest, view: Any) -> bool:
         return name != "account_logout" and not (reading and name in _OPEN_ACCOUNT_PAGES)
     if "export" in name:
         return True
-    return not reading and (name in _OWN_ACTS or permission_of(view, request.method or "") in _READ_ONLY)
+    return not reading and (name in _OWN_ACTS | _MONEY or permission_of(view, request.method or "") in _READ_ONLY)
 
 
 def permission_of(view: Any, method: str) -> Permission | None:

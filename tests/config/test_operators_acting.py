@@ -212,8 +212,11 @@ def test_export_and_closing_are_out_of_reach(operators: Client, owner: User, nam
     assert operators.post(reverse(name), {}).status_code == 403
 
 
-@pytest.mark.parametrize("name", ["org-delete", "org-transfer", "org-leave", "invitation-add", "provider-keys"])
-def test_keys_members_and_the_organization_are_out_of_reach(
+OUT_OF_REACH = ["org-delete", "org-transfer", "org-leave", "invitation-add", "provider-keys", "webhook-add", "budgets"]
+
+
+@pytest.mark.parametrize("name", OUT_OF_REACH)
+def test_keys_members_money_and_the_organization_are_out_of_reach(
     operators: Client, owner: User, org: Organization, name: str
 ) -> None:
     act_as(operators, owner)
