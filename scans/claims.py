@@ -16,23 +16,12 @@ from django.conf import settings
 from django.db import connection
 
 from orgs.scoping import all_orgs_scope
-from scans import holds, stopping
+from scans import due, holds, stopping
+from scans.due import DueLane
 
 MAX_LOST_LEASES = 3
 _SUSPECT = MAX_LOST_LEASES - 1
 _REASON = "scan runner"
-
-
-@dataclass(frozen=True, slots=True)
-class DueLane:
-    """`count` answers of one engine in one lane may be asked now, the first of them for `org_id`. A suspect answer has
-    lost so many workers that the next loss is its last: it may be what kills them."""
-
-    lane: str
-    engine: str
-    suspect: bool
-    org_id: int
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,35 +43,17 @@ class Claimed:
     created_at: datetime
 
 
-# Walks from one (lane, engine) to the next along the index instead of reading every pending row.
-_DUE = """
-WITH RECURSIVE pair AS (
-  (SELECT lane, engine FROM scans_answer WHERE status = 'pending' ORDER BY lane, engine LIMIT 1)
-  UNION ALL
-  SELECT following.lane, following.engine FROM pair, LATERAL (
-    SELECT lane, engine FROM scans_answer
-    WHERE status = 'pending' AND (lane, engine) > (pair.lane, pair.engine) ORDER BY lane, engine LIMIT 1
-  ) following
-)
-SELECT pair.lane, pair.engine, due.suspect, due.org_id, due.count FROM pair, LATERAL (
-  SELECT suspect, (array_agg(org_id ORDER BY turn))[1] AS org_id, count(*) AS count FROM (
-    SELECT org_id, turn, lost_leases >= %(suspect)s AS suspect FROM scans_answer
-    WHERE status = 'pending' AND lane = pair.lane AND engine = pair.engine AND due_at <= now()
-    ORDER BY turn LIMIT %(limit)s
-  ) first GROUP BY suspect
-) due
-"""
-
 _CLAIM = """
 WITH wanted AS (
   SELECT * FROM unnest(
-    %(lanes)s::text[], %(engines)s::text[], %(suspects)s::bool[], %(counts)s::int[], %(costs)s::numeric[]
-  ) AS w(lane, engine, suspect, count, cost)
+    %(lanes)s::text[], %(engines)s::text[], %(suspects)s::bool[], %(orgs)s::bigint[], %(counts)s::int[],
+    %(costs)s::numeric[]
+  ) AS w(lane, engine, suspect, org_id, count, cost)
 ), picked AS MATERIALIZED (
   SELECT first.id, wanted.cost FROM wanted, LATERAL (
     SELECT id FROM scans_answer
-    WHERE status = 'pending' AND lane = wanted.lane AND engine = wanted.engine AND due_at <= now()
-      AND (lost_leases >= %(suspect)s) = wanted.suspect
+    WHERE status = 'pending' AND lane = wanted.lane AND engine = wanted.engine AND org_id = wanted.org_id
+      AND due_at <= now() AND (lost_leases >= %(suspect)s) = wanted.suspect
     ORDER BY turn, id LIMIT wanted.count FOR UPDATE SKIP LOCKED
   ) first
 )
@@ -161,8 +132,8 @@ WHERE status = 'pending' AND org_id = %(org_id)s AND lane = %(lane)s AND engine 
 
 
 def due_lanes(*, limit: int) -> list[DueLane]:
-    """Every lane with answers to ask now, counting at most `limit` in each."""
-    return [DueLane(*row) for row in _rows(_DUE, {"suspect": _SUSPECT, "limit": limit})]
+    """Every organization with answers to ask now in a lane, counting at most `limit` for each."""
+    return due.due_lanes(limit=limit, suspect=_SUSPECT)
 
 
 def next_due_in() -> float | None:
@@ -172,22 +143,12 @@ def next_due_in() -> float | None:
 
 
 def claim(wanted: Sequence[DueLane]) -> list[Claimed]:
-    """Lease at most `count` due answers of each lane, earliest turns first, as far as budgets go, and call their scans
-    running."""
+    """Lease at most `count` due answers of each organization in a lane, earliest turns first, as far as budgets and the
+    organizations' caps go, and call their scans running."""
     if not wanted:
         return []
-    parameters = {
-        "lanes": [due.lane for due in wanted],
-        "engines": [due.engine for due in wanted],
-        "suspects": [due.suspect for due in wanted],
-        "counts": [due.count for due in wanted],
-        "costs": [holds.most(due.engine) for due in wanted],
-        "suspect": _SUSPECT,
-        "token": uuid.uuid4(),
-        "lease": settings.SCAN_LEASE_SECONDS,
-    }
     with all_orgs_scope(_REASON):
-        rows = sorted(_rows(_CLAIM, parameters), key=lambda row: (row[-3], row[0]))
+        rows = sorted(_rows(_CLAIM, _wanted(due.within_caps(wanted))), key=lambda row: (row[-3], row[0]))
         over = holds.measure([holds.Hold(row[0], row[2], row[3], row[4], row[-2], row[-1]) for row in rows])
     # In its own transaction: cancelling locks a scan before its answers, claiming has just locked answers.
     _execute(_BEGIN_SCANS, [sorted({row[4] for row in rows})])
@@ -242,6 +203,20 @@ def move(org_id: int, *, engine: str, lane: str, target: str, simulated: bool) -
     """Put an organization's waiting answers into another lane: its key has changed since they were created."""
     parameters = {"org_id": org_id, "engine": engine, "lane": lane, "target": target, "simulated": simulated}
     _execute(_MOVE, parameters)
+
+
+def _wanted(wanted: Sequence[DueLane]) -> dict[str, Any]:
+    return {
+        "lanes": [one.lane for one in wanted],
+        "engines": [one.engine for one in wanted],
+        "suspects": [one.suspect for one in wanted],
+        "orgs": [one.org_id for one in wanted],
+        "counts": [one.count for one in wanted],
+        "costs": [holds.most(one.engine) for one in wanted],
+        "suspect": _SUSPECT,
+        "token": uuid.uuid4(),
+        "lease": settings.SCAN_LEASE_SECONDS,
+    }
 
 
 def _sweeping(limit: int) -> dict[str, Any]:

@@ -61,6 +61,11 @@ class Flights:
     def by_lane(self) -> Counter[tuple[str, str]]:
         return Counter((flight.claimed.lane, flight.claimed.engine) for flight in self._flights.values())
 
+    def places(self) -> Counter[tuple[str, str, int]]:
+        """How many every organization has in every lane."""
+        held = (flight.claimed for flight in self._flights.values())
+        return Counter((claimed.lane, claimed.engine, claimed.org_id) for claimed in held)
+
     def take_off(self, claimed: Claimed, lane: Lane, *, at: float, ticket: str) -> None:
         """Ask it when the monotonic clock shows `at`, with the slot that `ticket` stands for."""
         flight = self._flights[claimed.id] = Flight(claimed, lane, ticket)

@@ -283,9 +283,11 @@ class Answer(OrgModel):
         ]
         indexes = [
             models.Index(
-                fields=["lane", "engine", "turn", "due_at"], condition=Q(status="pending"), name="scans_answer_due"
+                fields=["lane", "engine", "org", "turn", "due_at"],
+                condition=Q(status="pending"),
+                name="scans_answer_due_by_org",
             ),
-            models.Index(fields=["lease_until"], condition=Q(status="claimed"), name="scans_answer_leased"),
+            models.Index(fields=["org", "lease_until"], condition=Q(status="claimed"), name="scans_answer_in_flight"),
             models.Index(fields=["scan", "status"], name="scans_answer_by_scan"),
             models.Index(fields=["batch_job"], condition=Q(batch_job__isnull=False), name="scans_answer_by_batch_job"),
         ]

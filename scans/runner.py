@@ -10,21 +10,25 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.conf import settings
 
 from prompts.gateway import EngineUnavailable, Lane, give_back, grant
 from prompts.llm.errors import ErrorKind
 from scans import claims
-from scans.claims import Claimed, DueLane
+from scans.claims import Claimed
 from scans.database import Database
+from scans.due import DueLane
 from scans.flights import Flights
 from scans.lanes import Lanes
+from scans.sharing import allowed, by_lane, fair
 from scans.store import gave_up
 
 HORIZON = 2.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
 POLL = 0.5  # seconds until new work is noticed
+FULL = 0.1  # seconds until a lane with all its calls in flight is asked again
+SPARE, LEAST = 4, 5  # how many times the room is counted of what is due, and how much for everybody
 LINGER = 10.0  # a retry that is due this soon is worth staying for
 
 Route = Lane | EngineUnavailable
@@ -34,9 +38,12 @@ Route = Lane | EngineUnavailable
 class Booking:
     """Slots that a lane was granted for what is due in it: when by the monotonic clock, and the ticket of each."""
 
-    due: DueLane
+    due: tuple[DueLane, ...]
     lane: Lane
     slots: tuple[tuple[float, str], ...]
+
+    def is_for(self, claimed: Claimed) -> bool:
+        return (claimed.lane, claimed.engine) == (self.lane.key, self.due[0].engine)
 
 
 async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
@@ -68,6 +75,7 @@ class Runner:
         self._stop = stop
         self._lanes = Lanes()
         self._paused: dict[tuple[str, str], float] = {}
+        self._places = 1  # organizations in lanes that something was due for
         self._hungry = False  # more is due than there is room for
 
     async def work(self) -> bool:
@@ -79,7 +87,7 @@ class Runner:
         while not self._stop() and time.monotonic() < self._deadline:
             self._flights.changed.clear()
             room = settings.SCAN_CONCURRENCY - len(self._flights)
-            due = await self._database(claims.due_lanes, limit=room) if room > 0 else []
+            due = await self._database(self._due, room) if room > 0 else []
             self._hungry = room <= 0
             if due:
                 await self._ask(due)
@@ -107,42 +115,43 @@ class Runner:
     async def _ask(self, due: Sequence[DueLane]) -> None:
         wanted = self._wanted(due)
         routes = await self._database(self._routes, wanted)
-        usable: list[tuple[DueLane, Lane]] = []
+        usable: dict[tuple[str, str], tuple[Lane, list[DueLane]]] = {}
         for one, route in zip(wanted, routes, strict=True):
             if isinstance(route, Lane) and route.key == one.lane:
-                usable.append((one, route))
+                usable.setdefault((one.lane, one.engine), (route, []))[1].append(one)
             else:
                 await self._reroute(one, route)
-        bookings = await self._book(usable)
-        held = await self._database(self._claim, [replace(b.due, count=len(b.slots)) for b in bookings])
+        bookings = await self._book(list(usable.values()))
+        held = await self._database(self._claim, [one for booking in bookings for one in booking.due])
         for booking in bookings:
-            await self._board(booking, [(one, route) for one, route in held if _is_of(one, booking.due)])
+            await self._board(booking, [(one, route) for one, route in held if booking.is_for(one)])
 
     def _wanted(self, due: Sequence[DueLane]) -> list[DueLane]:
-        """No lane takes more than its share of the room, and suspects come one at a time."""
-        flying, suspects = self._flights.by_lane(), self._flights.suspects
-        share = max(1, settings.SCAN_CONCURRENCY // len({(one.lane, one.engine) for one in due} | set(flying)))
-        wanted = []
-        for one in due:
-            key = (one.lane, one.engine)
-            count = min(one.count, share - flying[key])
-            self._hungry |= one.count >= share - flying[key]
-            if one.suspect:
-                count = min(count, 1 - suspects)
-            if count > 0 and key not in self._paused:
-                wanted.append(replace(one, count=count))
-                suspects += one.suspect
+        """No lane takes more than its share of the room, and no organization more than its own."""
+        lanes, flying = by_lane(allowed(due, suspects=self._flights.suspects)), self._flights.by_lane()
+        share = max(1, settings.SCAN_CONCURRENCY // len({key for key, _ in lanes} | set(flying) or {None}))
+        places, wanted = self._flights.places(), []
+        for key, some in lanes:
+            room = share - flying[key]
+            self._hungry |= sum(one.count for one in some) >= room
+            if key not in self._paused:
+                wanted += fair(some, room=room, flying=places)
         return wanted
 
-    async def _book(self, usable: Sequence[tuple[DueLane, Lane]]) -> list[Booking]:
-        grants = await asyncio.gather(*(grant(lane, want=one.count, horizon=HORIZON) for one, lane in usable))
-        now, bookings = time.monotonic(), []
-        for (one, lane), granted in zip(usable, grants, strict=True):
+    async def _book(self, usable: Sequence[tuple[Lane, Sequence[DueLane]]]) -> list[Booking]:
+        wants = [sum(one.count for one in some) for _, some in usable]
+        grants = await asyncio.gather(
+            *(grant(lane, want=want, horizon=HORIZON) for (lane, _), want in zip(usable, wants, strict=True))
+        )
+        now, places, bookings = time.monotonic(), self._flights.places(), []
+        for (lane, some), granted in zip(usable, grants, strict=True):
             if granted.slots:
                 at = (now + slot for slot in granted.slots)
-                bookings.append(Booking(one, lane, tuple(zip(at, granted.tickets, strict=True))))
+                due = fair(some, room=len(granted.slots), flying=places)
+                bookings.append(Booking(tuple(due), lane, tuple(zip(at, granted.tickets, strict=True))))
             else:
-                self._paused[one.lane, one.engine] = now + granted.retry_in
+                wait = min(FULL, granted.retry_in) if granted.reason == "full" else granted.retry_in
+                self._paused[lane.key, some[0].engine] = now + wait
         return bookings
 
     async def _board(self, booking: Booking, held: Sequence[tuple[Claimed, Route]]) -> None:
@@ -175,6 +184,12 @@ class Runner:
 
     # In the database's thread
 
+    def _due(self, room: int) -> list[DueLane]:
+        """Counted only as far as there may be use for it: many organizations share the room."""
+        due = claims.due_lanes(limit=max(LEAST, SPARE * room // max(1, self._places)))
+        self._places = len(due)
+        return due
+
     def _routes(self, due: Sequence[DueLane]) -> list[Route]:
         return [self._lanes.of(one.org_id, one.engine) for one in due]
 
@@ -184,7 +199,3 @@ class Runner:
 
 def _move(org_id: int, engine: str, lane: str, target: Lane) -> None:
     claims.move(org_id, engine=engine, lane=lane, target=target.key, simulated=target.simulated)
-
-
-def _is_of(claimed: Claimed, due: DueLane) -> bool:
-    return (claimed.lane, claimed.engine, claimed.suspect) == (due.lane, due.engine, due.suspect)

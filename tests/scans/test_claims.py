@@ -13,9 +13,10 @@ from prompts.llm.simulator.server import Running
 from prompts.llm.types import FinishReason, Reply, Usage
 from prompts.models import Brand, Project
 from scans import claims
-from scans.claims import Claimed, DueLane
+from scans.claims import Claimed
 from scans.ending import finish_scans
 from scans.models import Answer, Mention, Scan
+from scans.sharing import fair
 from scans.store import Outcome, Store
 from scans.sweeping import recover
 from scans.tasks import sweep
@@ -30,8 +31,13 @@ def scan(project: Project, own_brand: Brand, simulator: Running) -> Scan:
     return started(project)
 
 
+LANE = "sim-openai|openai:gpt-5-mini"
+
+
 def claim(count: int = 100, *, suspect: bool = False) -> list[Claimed]:
-    return claims.claim([DueLane("sim-openai|openai:gpt-5-mini", ENGINE, suspect, 0, count)])
+    """As a runner with so much room does."""
+    due = [one for one in claims.due_lanes(limit=count) if one.lane == LANE and one.suspect == suspect]
+    return claims.claim(fair(due, room=count, flying={}))
 
 
 def answered(claimed: Claimed, text: str = "Lumenboard is fine.") -> Outcome:

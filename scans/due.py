@@ -1,0 +1,84 @@
+"""What may be asked now, by lane and organization, and how much of it an organization's cap lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+from django.db import connection
+
+from orgs.scoping import all_orgs_scope
+
+_CLAIMING = 7_306_001  # namespace of advisory locks: one claim at a time for an organization
+
+
+@dataclass(frozen=True, slots=True)
+class DueLane:
+    """`count` answers of one engine in one lane may be asked now for one organization, which has `busy` answers in
+    flight everywhere. A suspect answer has lost so many workers that the next loss is its last: it may be what kills
+    them."""
+
+    lane: str
+    engine: str
+    suspect: bool
+    org_id: int
+    count: int
+    busy: int = 0
+
+
+# Walks from one organization in a lane to the next along the index instead of reading every pending row.
+_DUE = """
+WITH RECURSIVE place AS (
+  (SELECT lane, engine, org_id FROM scans_answer WHERE status = 'pending' ORDER BY lane, engine, org_id LIMIT 1)
+  UNION ALL
+  SELECT following.lane, following.engine, following.org_id FROM place, LATERAL (
+    SELECT lane, engine, org_id FROM scans_answer
+    WHERE status = 'pending' AND (lane, engine, org_id) > (place.lane, place.engine, place.org_id)
+    ORDER BY lane, engine, org_id LIMIT 1
+  ) following
+), busy AS (
+  SELECT org_id, count(*) AS count FROM scans_answer WHERE status = 'claimed' GROUP BY org_id
+)
+SELECT place.lane, place.engine, due.suspect, place.org_id, due.count, coalesce(busy.count, 0)
+FROM place LEFT JOIN busy ON busy.org_id = place.org_id, LATERAL (
+  SELECT suspect, count(*) AS count FROM (
+    SELECT lost_leases >= %(suspect)s AS suspect FROM scans_answer
+    WHERE status = 'pending' AND lane = place.lane AND engine = place.engine AND org_id = place.org_id
+      AND due_at <= now()
+    ORDER BY turn LIMIT %(limit)s
+  ) first GROUP BY suspect
+) due
+"""
+
+_BUSY = """
+SELECT org_id, count(*) FROM scans_answer WHERE status = 'claimed' AND org_id = ANY(%s) GROUP BY org_id
+"""
+
+
+def due_lanes(*, limit: int, suspect: int) -> list[DueLane]:
+    """Every organization with answers to ask now in a lane, counting at most `limit` for each; `suspect` is how many
+    leases a suspect answer has lost."""
+    with all_orgs_scope("scan runner"), connection.cursor() as cursor:
+        cursor.execute(_DUE, {"suspect": suspect, "limit": limit})
+        return [DueLane(*row) for row in cursor.fetchall()]
+
+
+def within_caps(wanted: Sequence[DueLane]) -> list[DueLane]:
+    """What of it may be claimed in this transaction without any organization having more than `SCAN_ORG_CONCURRENCY`
+    answers in flight, whoever claims at the same time: the others wait until this transaction has ended."""
+    orgs = sorted({one.org_id for one in wanted})
+    with connection.cursor() as cursor:
+        # In one order everywhere, and before any row is locked.
+        keys = [org_id % 2_147_483_647 for org_id in orgs]
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, org) FROM unnest(%s::int[]) AS org", [_CLAIMING, keys])
+        cursor.execute(_BUSY, [orgs])
+        busy = dict(cursor.fetchall())
+    spare = {org_id: settings.SCAN_ORG_CONCURRENCY - busy.get(org_id, 0) for org_id in orgs}
+    kept = []
+    for one in wanted:
+        count = min(one.count, spare[one.org_id])
+        if count > 0:
+            spare[one.org_id] -= count
+            kept.append(replace(one, count=count))
+    return kept
