@@ -34,7 +34,7 @@ SECTIONS = (
 COLOURS = (
     (_("Surfaces"), ("background", "card", "popover", "muted", "accent", "secondary", "sidebar", "field")),
     (_("Text and ink"), ("foreground", "muted-foreground", "primary", "ink", "ring")),
-    (_("Lines"), ("border", "input", "track", "grid")),
+    (_("Lines"), ("border", "rule", "input", "track", "grid")),
     (_("Verdicts"), ("good", "good-soft", "warn", "warn-soft", "bad", "bad-soft", "busy", "busy-soft")),
     (_("Series of a chart"), ("series-1", "series-2", "series-3", "series-4", "series-5", "series-6", "other")),
 )
@@ -71,6 +71,13 @@ class SampleForm(forms.Form):
         widget=forms.Select(attrs={"data-combobox": "", "data-none": _("Nothing matches")}),
     )
     agreed = forms.BooleanField(label=_("Checkbox"), help_text=_("What ticking it does."))
+    several = forms.MultipleChoiceField(
+        label=_("Several of a list"),
+        choices=[(name, name) for name in COUNTRIES[1:5]],
+        initial=COUNTRIES[1:2],
+        required=False,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "input"}),
+    )
     locked = forms.CharField(label=_("Disabled"), required=False, disabled=True, initial="kept")
 
 
