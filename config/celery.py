@@ -27,6 +27,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 600},
     },
     f"{CODE_PREFIX}sweep scans": {"task": "scans.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
+    f"{CODE_PREFIX}sweep rematches": {"task": "scans.tasks.sweep_rematches", "schedule": 10.0},
     f"{CODE_PREFIX}start scheduled scans": {
         "task": "scans.tasks.start_scheduled",
         "schedule": 20.0,

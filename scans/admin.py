@@ -19,7 +19,7 @@ from prompts.models import Project
 from scans import schedule
 from scans.asking import CRASHED
 from scans.launch import CannotStart, cancel_scan, retry_failed, start_scan
-from scans.models import Answer, Citation, Mention, Scan, Schedule
+from scans.models import Answer, BatchJob, Citation, Mention, Rematch, Scan, Schedule
 from scans.requeueing import requeue
 from scans.store import LOST_WORKER
 
@@ -148,6 +148,17 @@ class FoundAdmin(HistoryAdmin):
     show_facets = admin.ShowFacets.NEVER
 
 
+@admin.register(BatchJob)
+class BatchJobAdmin(HistoryAdmin):
+    """What providers answer together: where each batch is, and what it brought."""
+
+    list_display = ("name", "scan", "org", "engine", "state", "total", "answered", "saved", "deadline_at", "problem")
+    list_filter = ("state", "simulated")
+    list_select_related = ("scan", "org")
+    search_fields = ("=name", "=batch_id", "=scan__id", "=org__slug")
+    exclude = ("token",)
+
+
 @admin.register(Mention)
 class MentionAdmin(FoundAdmin):
     list_display = ("text", "brand", "answer", "org", "kind", "rank", "matcher_version")
@@ -159,3 +170,10 @@ class CitationAdmin(FoundAdmin):
     list_display = ("domain", "kind", "brand", "answer", "org", "position", "cited")
     list_filter = ("kind", "cited")
     search_fields = ("=answer__id", "=domain", "=org__slug")
+
+
+@admin.register(Rematch)
+class RematchAdmin(HistoryAdmin):
+    search_fields = ("=project__slug", "=org__slug")
+    list_display = ("project", "org", "changed_at", "second", "after", "due_at")
+    list_select_related = ("project", "org")

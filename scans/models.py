@@ -345,3 +345,22 @@ class Citation(OrgModel):
 
     def __str__(self) -> str:
         return self.normalized_url
+
+
+class Rematch(OrgModel):
+    """A project whose answers are looked through again because its brands changed: written with the change, deleted
+    when both looks are through. The second is at what was stored around the change, when no runner has old brands."""
+
+    project = OrgForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    change = models.BigIntegerField(help_text="The last event that changed a brand.")
+    changed_at = models.DateTimeField(default=timezone.now)
+    second = models.BooleanField(default=False)
+    after = models.BigIntegerField(default=0, help_text="The last answer that was looked through.")
+    due_at = models.DateTimeField(default=timezone.now, help_text="When the sweep takes it up.")
+
+    class Meta(OrgModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["org", "project"], name="scans_rematch_one_a_project")]
+        indexes = [models.Index(fields=["due_at"], name="scans_rematch_due")]
+
+    def __str__(self) -> str:
+        return f"Rematch of project {self.project_id}"

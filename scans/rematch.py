@@ -3,40 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Now
 
 from orgs.models import Event
+from orgs.scoping import all_orgs_scope
 from prompts.llm.types import Citation as CitedUrl
 from scans.citations import BrandDomains, clean_citations
 from scans.findings import BrandSet, brand_set, insert_mentions
 from scans.mentions import MATCHER_VERSION
-from scans.models import Answer, Citation, Mention
+from scans.models import Answer, Citation, Mention, Rematch
 
 EVENTS = ("brand.saved", "brand.removed")
 PAGE = 500  # answers in one transaction
 BATCH = 1_000
-SETTLED = 30  # seconds after which no runner stores with the brands of before
+SETTLED = timedelta(seconds=30)  # after which no runner stores with the brands of before
 SLACK = timedelta(seconds=60)  # an answer carries the time at which its transaction began
+PATIENCE = timedelta(seconds=60)  # that a page may take before the sweep takes the work up
 
 
-def rematch_page(org_id: int, event_id: int, *, after: int = 0, latest_only: bool = False) -> int | None:
-    """Look through the next answers behind id `after` with the brands as they are now, in the caller's transaction and
-    scope; `latest_only` leaves out those that were stored well before the event. Returns the last id, None at the end.
-    Doing it again changes nothing."""
-    event = Event.objects.for_org(org_id).filter(pk=event_id, name__in=EVENTS).first()
-    if event is None:
-        return None
-    answers = Answer.objects.for_org(org_id).filter(
-        project_id=event.data.get("project"), pk__gt=after, status=Answer.Status.SUCCEEDED
+def remember(event: Event) -> None:
+    """In the change's own transaction: whatever happens to messages, the answers will be looked through."""
+    row = Rematch(org_id=event.org_id, project_id=event.data["project"], change=event.pk)
+    row.changed_at, row.due_at = Now(), Now() + PATIENCE
+    Rematch.objects.for_org(event.org_id).bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["org", "project"],
+        update_fields=["change", "changed_at", "second", "after", "due_at"],
     )
-    if latest_only:
-        answers = answers.filter(finished_at__gte=event.created_at - SLACK)
+
+
+def rematch_next(org_id: int, change: int) -> bool:
+    """Look through the next page with the brands as they are now, in the caller's transaction and scope. False when
+    there is nothing left to do now, or somebody else is at it. Doing a page again changes nothing."""
+    rows = Rematch.objects.for_org(org_id).filter(change=change)
+    row = rows.first()
+    if row is None:
+        return False  # a later change has begun anew
+    since = row.changed_at - SLACK if row.second else None
+    last = _rematch_page(org_id, row.project_id, after=row.after, since=since)
+    mine = rows.filter(second=row.second, after=row.after)
+    if last is not None:
+        return bool(mine.update(after=last, due_at=Now() + PATIENCE))
+    if row.second:
+        mine.delete()
+    else:
+        mine.update(second=True, after=0, due_at=F("changed_at") + SETTLED)
+    return False
+
+
+_TAKE_UP = """
+UPDATE scans_rematch SET due_at = now() + %s * interval '1 second' FROM (
+  SELECT id FROM scans_rematch WHERE due_at <= now() ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED
+) due WHERE scans_rematch.id = due.id RETURNING org_id, change
+"""
+
+
+def take_up_due() -> list[tuple[int, int]]:
+    """(organization, change) of what nobody is at: its message was lost, or its second look is due."""
+    with all_orgs_scope("rematch"), connection.cursor() as cursor:
+        cursor.execute(_TAKE_UP, [PATIENCE.total_seconds()])
+        due: list[tuple[int, int]] = cursor.fetchall()
+    return due
+
+
+def _rematch_page(org_id: int, project_id: int, *, after: int, since: datetime | None) -> int | None:
+    """The next answers behind id `after`, of those stored after `since`. Returns the last id, None at the end."""
+    answers = Answer.objects.for_org(org_id).filter(project_id=project_id, pk__gt=after, status=Answer.Status.SUCCEEDED)
+    if since is not None:
+        answers = answers.filter(finished_at__gte=since)
     locked = answers.select_for_update(no_key=True).order_by("pk").only("org_id", "text", "matcher_version")
     page = list(locked[:PAGE])
     if not page:
         return None
     # Read behind the lock: of two that take turns at a page, the later one has the later brands.
-    _rewrite(org_id, page, brand_set(org_id, event.data["project"]))
+    _rewrite(org_id, page, brand_set(org_id, project_id))
     return page[-1].pk if len(page) == PAGE else None
 
 

@@ -12,8 +12,8 @@ from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
 from orgs.access import org_task
-from orgs.events import event_committed
-from orgs.models import Organization
+from orgs.events import event_committed, event_written
+from orgs.models import Event, Organization
 from scans import claims, rematch, sweeping
 from scans.process import run_here
 
@@ -52,27 +52,36 @@ def look_after_batches() -> None:
 
 
 @org_task(time_limit=300, soft_time_limit=280)
-def rematch_answers(org: Organization, event_id: int, after: int, latest_only: int) -> None:
-    """One page in one transaction, then the next. The event says which project's brands changed, and when."""
-    last = rematch.rematch_page(org.pk, event_id, after=after, latest_only=bool(latest_only))
-    if last is not None:
-        transaction.on_commit(partial(send_rematch, org.pk, event_id, after=last, latest_only=latest_only))
+def rematch_answers(org: Organization, change: int) -> None:
+    """One page in one transaction, then the next."""
+    if rematch.rematch_next(org.pk, change):
+        transaction.on_commit(partial(send_rematch, org.pk, change))
+
+
+@shared_task(ignore_result=True, time_limit=120, soft_time_limit=110)
+def sweep_rematches() -> None:
+    for org_id, change in rematch.take_up_due():
+        send_rematch(org_id, change)
+
+
+@receiver(event_written, dispatch_uid="scans.rematch.remember")
+def on_event_written(*, event: Event, **_: Any) -> None:
+    if event.name in rematch.EVENTS:
+        rematch.remember(event)
 
 
 @receiver(event_committed, dispatch_uid="scans.rematch")
 def on_event(*, event_id: int, org_id: int, name: str, **_: Any) -> None:
     if name in rematch.EVENTS:
         send_rematch(org_id, event_id)
-        # Runners take brands as read for a while: what they stored meanwhile is looked through once more.
-        send_rematch(org_id, event_id, latest_only=1, countdown=rematch.SETTLED)
 
 
-def send_rematch(org_id: int, event_id: int, *, after: int = 0, latest_only: int = 0, countdown: int = 0) -> None:
-    """Losing the message fails no one's save: the brand is there, and saving it again looks again."""
+def send_rematch(org_id: int, change: int) -> None:
+    """Losing the message loses nothing: the row is there, and the sweep takes it up."""
     try:
-        rematch_answers.apply_async((org_id, event_id, after, latest_only), countdown=countdown, retry=False)
+        rematch_answers.apply_async((org_id, change), retry=False)
     except OperationalError:
-        logger.warning("the task queue cannot be reached; answers keep the mentions found before event %s", event_id)
+        logger.warning("the task queue cannot be reached; the next sweep looks through answers after change %s", change)
 
 
 def nudge() -> None:

@@ -12,8 +12,8 @@ from orgs.models import Event
 from orgs.scoping import org_scope
 from prompts.models import Brand, Project, Prompt
 from scans import rematch
-from scans.models import Answer, Citation, Mention, Scan
-from scans.tasks import on_event, rematch_answers
+from scans.models import Answer, Citation, Mention, Rematch, Scan
+from scans.tasks import on_event, rematch_answers, sweep_rematches
 from tests.scans.made import make_answer, make_citation, make_scan
 from tests.scans.test_launch import dead_broker  # noqa: F401 - a fixture
 from tests.screens import ClientOf
@@ -37,11 +37,19 @@ def scan(project: Project, prompt: Prompt, own_brand: Brand) -> Scan:
     return scan
 
 
-def looked_again(project: Project) -> None:
-    """What the worker does with the messages of the last event."""
+def last_change(project: Project) -> int:
     with org_scope(project.org_id):
-        event = Event.objects.for_org(project.org_id).filter(name__in=rematch.EVENTS).latest("pk")
-    rematch_answers(project.org_id, event.pk, 0, 0)
+        return Event.objects.for_org(project.org_id).filter(name__in=rematch.EVENTS).latest("pk").pk
+
+
+def looked_again(project: Project) -> None:
+    """What the worker does with the message of the last change."""
+    rematch_answers(project.org_id, last_change(project))
+
+
+def marks(project: Project) -> list[tuple[bool, int]]:
+    with org_scope(project.org_id):
+        return list(Rematch.objects.for_org(project.org_id).values_list("second", "after"))
 
 
 def mentions(project: Project) -> list[tuple[str, str, int]]:
@@ -118,57 +126,105 @@ def test_pages_follow_each_other_to_the_end(
 ) -> None:
     monkeypatch.setattr(rematch, "PAGE", 1)
     add_kite(client)
-    with org_scope(project.org_id):
-        event = Event.objects.for_org(project.org_id).get(name="brand.saved")
-    after, pages = 0, 0
-    with org_scope(project.org_id):
-        while (last := rematch.rematch_page(project.org_id, event.pk, after=after)) is not None:
-            after, pages = last, pages + 1
-    assert pages == 4
-    assert [name for name, _, _ in mentions(project)].count("Kite") == 3
+    for _ in range(4):
+        with django_capture_on_commit_callbacks() as callbacks:
+            looked_again(project)
+        assert len(callbacks) == 1  # the next page's message
     with django_capture_on_commit_callbacks() as callbacks:
-        rematch_answers(project.org_id, event.pk, 0, 0)
-    assert len(callbacks) == 1
+        looked_again(project)
+    assert not callbacks
+    assert marks(project) == [(True, 0)]
+    assert [name for name, _, _ in mentions(project)].count("Kite") == 3
+
+
+def test_a_page_that_somebody_else_looked_through_asks_for_no_more(
+    client: Client, project: Project, scan: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rematch, "PAGE", 1)
+    add_kite(client)
+    before = rematch._rematch_page
+
+    def meanwhile(org_id: int, project_id: int, **options: Any) -> int | None:
+        last = before(org_id, project_id, **options)
+        Rematch.objects.for_org(org_id).update(after=last)
+        return last
+
+    monkeypatch.setattr(rematch, "_rematch_page", meanwhile)
+    with org_scope(project.org_id):
+        assert not rematch.rematch_next(project.org_id, last_change(project))
 
 
 def test_the_second_look_is_at_answers_stored_around_the_change(
     client: Client, project: Project, scan: Scan, prompt: Prompt
 ) -> None:
+    add_kite(client)
+    looked_again(project)
     with org_scope(project.org_id):
+        Mention.objects.for_org(project.org_id).all().delete()
         old = Answer.objects.for_org(project.org_id).order_by("pk").first()
         assert old is not None
         Answer.objects.for_org(project.org_id).filter(pk=old.pk).update(finished_at="2026-01-01T00:00Z")
-    add_kite(client)
     late = make_answer(scan, prompt, text="Kite again.")
-    with org_scope(project.org_id):
-        event = Event.objects.for_org(project.org_id).get(name="brand.saved")
-    rematch_answers(project.org_id, event.pk, 0, 1)
+    looked_again(project)
     with org_scope(project.org_id):
         found = Mention.objects.for_org(project.org_id)
         assert found.filter(answer=late).count() == 1
         assert not found.filter(answer=old).exists()
+    assert marks(project) == []
+
+
+def test_a_change_in_between_begins_anew(client: Client, project: Project, scan: Scan) -> None:
+    add_kite(client)
+    first = last_change(project)
+    looked_again(project)
+    assert marks(project) == [(True, 0)]
+    data = {"name": "Kanbanery"}
+    assert client.post(reverse("brand-add", args=URL), data).status_code == 302
+    assert marks(project) == [(False, 0)]
+    with org_scope(project.org_id):
+        assert not rematch.rematch_next(project.org_id, first)  # an old message does nothing
+    assert marks(project) == [(False, 0)]
 
 
 @pytest.mark.usefixtures("dead_broker")
-def test_an_unreachable_queue_does_not_fail_the_save(
+def test_an_unreachable_queue_loses_neither_the_save_nor_the_look(
     client: Client,
     project: Project,
+    scan: Scan,
     caplog: pytest.LogCaptureFixture,
     django_capture_on_commit_callbacks: Captured,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         add_kite(client)
     assert "the task queue cannot be reached" in caplog.text
+    assert rematch.take_up_due() == []  # its own message has a minute
+    with org_scope(project.org_id):
+        Rematch.objects.for_org(project.org_id).update(due_at="2026-01-01T00:00Z")
+    assert rematch.take_up_due() == [(project.org_id, last_change(project))]
+    assert rematch.take_up_due() == []
+    looked_again(project)
+    assert "Kite" in [name for name, _, _ in mentions(project)]
 
 
-def test_saving_a_brand_asks_for_both_looks(
+def test_the_sweep_sends_what_is_due(client: Client, project: Project, redis: Any) -> None:
+    add_kite(client)
+    sweep_rematches()
+    assert redis.llen("default") == 0
+    with org_scope(project.org_id):
+        Rematch.objects.for_org(project.org_id).update(due_at="2026-01-01T00:00Z")
+    sweep_rematches()
+    assert redis.llen("default") == 1
+
+
+def test_saving_a_brand_asks_for_a_look(
     client: Client, project: Project, redis: Any, django_capture_on_commit_callbacks: Captured
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         add_kite(client)
-    assert redis.llen("default") == 2
+    assert redis.llen("default") == 1
 
 
 def test_other_events_ask_for_nothing(project: Project, redis: Any) -> None:
     on_event(event_id=1, org_id=project.org_id, name="project.updated")
     assert redis.llen("default") == 0
+    assert marks(project) == []
