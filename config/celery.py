@@ -38,6 +38,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 30},
     },
+    f"{CODE_PREFIX}age answers": {"task": "scans.tasks.age_answers", "schedule": 600.0, "options": {"expires": 600}},
     f"{CODE_PREFIX}announce events": {
         "task": "orgs.tasks.announce_waiting",
         "schedule": 15.0,

@@ -346,6 +346,8 @@ MONTHLY_ANSWERS = env.integer("MONTHLY_ANSWERS", default=0)
 ORGANIZATIONS_PER_DAY = env.integer("ORGANIZATIONS_PER_DAY", default=5)
 # Invitations an organization, and a person over all of theirs, may send in a day.
 INVITATIONS_PER_DAY = env.integer("INVITATIONS_PER_DAY", default=50, least=1)
+# Months that scans are kept; 0 keeps them for ever. Operators can set others for an organization.
+RETENTION_MONTHS = env.integer("RETENTION_MONTHS", default=0)
 # Days in which owners can take back that their organization is deleted.
 ORG_DELETION_GRACE_DAYS = env.integer("ORG_DELETION_GRACE_DAYS", default=14, least=1)
 # A worker that is alive renews what it holds three times in as long.

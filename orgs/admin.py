@@ -18,7 +18,7 @@ from accounts.models import User
 from orgs import members, upkeep
 from orgs.events import declared, emit
 from orgs.flags import FEATURES
-from orgs.founding import rename
+from orgs.founding import keep_for, rename
 from orgs.models import (
     Event,
     Flag,
@@ -112,7 +112,7 @@ class OrganizationAdmin(LookedAtAdmin):
     """Disabled instead of deleted: that closes every door and loses nothing. Deleting is the owners' own act."""
 
     form = OrganizationForm
-    editable = ("name",)
+    editable = ("name", "retention_months")
     list_display = ("name", "slug", "created_at", "disabled_at", "deletion_due_at", "deleted_at")
     list_filter = (
         ("disabled_at", admin.EmptyFieldListFilter),
@@ -129,6 +129,7 @@ class OrganizationAdmin(LookedAtAdmin):
         stored = Organization.objects.get(pk=obj.pk)
         with org_scope(stored):
             rename(stored, obj.name, actor=actor(request))
+            keep_for(stored, obj.retention_months, actor=actor(request))
 
     @admin.action(description=gettext_lazy("Disable organization"), permissions=["change"])
     @asks_first(lambda: _("Disable these organizations? Their members are locked out at once. Nothing is lost."))

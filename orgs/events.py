@@ -141,6 +141,7 @@ declare(
             meaning=_("An organization was renamed"),
             sentence=_("{actor} renamed the organization from {before.name} to {after.name}"),
         ),
+        "org.retention_changed": _("How long an organization's scans are kept was changed"),
         "org.logo_changed": Declared(
             meaning=_("The organization's logo was changed"), sentence=_("{actor} changed the organization's logo")
         ),

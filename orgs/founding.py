@@ -98,3 +98,12 @@ def rename(org: Organization, name: str, *, actor: User) -> None:
     if Organization.objects.filter(pk=org.pk, name=before).update(name=name):
         org.name = name
         emit(org, "org.renamed", actor=actor, target=org, before={"name": before}, after={"name": name})
+
+
+def keep_for(org: Organization, months: int | None, *, actor: User) -> None:
+    """How many months the organization's scans are kept, 0 for ever; None as the operator's setting says."""
+    before = org.retention_months
+    if before != months and Organization.objects.filter(pk=org.pk).update(retention_months=months):
+        org.retention_months = months
+        change = {"before": {"months": before}, "after": {"months": months}}
+        emit(org, "org.retention_changed", actor=actor, target=org, **change)

@@ -37,6 +37,9 @@ class Organization(models.Model):
     # Emptied: the row stays for the audit trail's sake.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     logo_digest = models.CharField(max_length=64, blank=True, editable=False)
+    retention_months = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Months that scans are kept, 0 for ever; empty: as RETENTION_MONTHS says."
+    )
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~Q(name=""), name="orgs_organization_named")]

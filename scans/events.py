@@ -71,6 +71,10 @@ declare(
             sentence=_("{actor} resumed a scan of {data.project_name}: {data.retried} answers"),
             link=_SCAN,
         ),
+        "scan.aged": Declared(
+            meaning=_("A scan older than answers are kept was deleted"),
+            sentence=_("A scan of {data.project_name} was deleted for its age, with {data.total} answers"),
+        ),
         "scan.requeued": _("Stuck answers of a scan were returned to the queue"),
         "schedule.saved": Declared(
             meaning=_("A schedule was set or changed"), sentence=_("{actor} set the schedule of {target}")

@@ -19,6 +19,7 @@ from scans.process import run_here
 
 logger = logging.getLogger("prompter.scans")
 
+AGEING = 60  # seconds of deleting what is too old, every ten minutes
 BUDGET = 8 * 60  # seconds of new work in one task; answers under way then have until the time limit
 
 
@@ -35,6 +36,15 @@ def sweep() -> None:
     waiting = claims.next_due_in()
     if waiting is not None and waiting <= 0:
         nudge()
+
+
+@shared_task(ignore_result=True, time_limit=AGEING + 120, soft_time_limit=AGEING + 110)
+def age_answers() -> None:
+    from scans import retention  # only this needs it
+
+    aged = retention.sweep(seconds=AGEING)
+    if aged.answers or aged.scans:
+        logger.info("retention: %d answers of %d scans deleted%s", aged.answers, aged.scans, ", more to do" * aged.more)
 
 
 @shared_task(ignore_result=True, time_limit=300, soft_time_limit=280)
