@@ -12,6 +12,7 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from prompts.budgets import sentence_of
+from scans.economy import Standing, standing_of
 from scans.models import Answer, Scan
 from scans.overview import engine_name
 from scans.pauses import Pause, pauses_of
@@ -76,6 +77,13 @@ class Board:
     failed_retryable: int
     lanes: tuple[Lane, ...]
     failures: tuple[Failure, ...]
+    economy: Standing | None = None
+
+    @property
+    def every(self) -> int:
+        """Seconds until the page looks again: while all that is left is in batches there is little to see."""
+        waiting = self.economy.waiting if self.economy else 0
+        return 15 if waiting and waiting >= self.open else 1
 
     @property
     def failures_of_asking(self) -> int:
@@ -101,7 +109,8 @@ class Board:
     def remaining(self) -> float | None:
         """Seconds until the slowest engine is through, at its pace so far; None before that can be told."""
         lanes = [lane for lane in self.lanes if lane.open]
-        if self.finished or not lanes or any(lane.open == lane.total for lane in lanes):
+        in_batches = self.economy is not None and self.economy.waiting
+        if self.finished or in_batches or not lanes or any(lane.open == lane.total for lane in lanes):
             return None
         return max(self.elapsed / (lane.total - lane.open) * lane.open for lane in lanes)
 
@@ -139,6 +148,7 @@ def board_of(scan: Scan) -> Board:
         failed_retryable=failed - unasked if scan.status in _RETRYABLE else 0,
         lanes=lanes,
         failures=_failures(answers),
+        economy=standing_of(scan),
     )
 
 

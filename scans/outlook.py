@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.utils import timezone
 
 from prompts.credentials import available_engines
 from prompts.models import Project, Prompt
+from scans import economy
+from scans.economy import Expected
 from scans.forecast import Forecast, forecast_of
 from scans.models import Schedule
 
@@ -20,7 +23,8 @@ _MOST_IN_WINDOW = 24 * 30 + 1  # a schedule starts once an hour at most
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """`slots` are the next times, `answers` and `forecast` one scan's, `scans` and `month_cost` (USD, None where a
-    price is unknown) those of the next 30 days."""
+    price is unknown) those of the next 30 days; `economy` is what that mode saves on one scan, `saved` what it has
+    saved this month."""
 
     slots: list[datetime]
     answers: int
@@ -28,10 +32,12 @@ class Outlook:
     scans: int
     month_answers: int
     month_cost: float | None
+    economy: Expected
+    saved: Decimal
 
 
 def outlook_of(schedule: Schedule, project: Project) -> Outlook:
-    """Four queries."""
+    """Five queries."""
     now = timezone.now()
     slots = [] if schedule.is_paused else schedule.timetable.upcoming(now, count=_MOST_IN_WINDOW)
     scans = sum(slot <= now + WINDOW for slot in slots)
@@ -47,6 +53,8 @@ def outlook_of(schedule: Schedule, project: Project) -> Outlook:
         scans=scans,
         month_answers=asked * len(engines) * scans,
         month_cost=cost.likely * scans if cost else None,
+        economy=economy.expected(engines, asked),
+        saved=economy.saved_this_month(project.org_id, project_id=project.pk),
     )
 
 
