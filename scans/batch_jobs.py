@@ -89,6 +89,8 @@ def hand_over(scan: Scan, lanes: Sequence[Lane]) -> None:
 
 
 def _plan(scan: Scan, lane: Lane, pks: Sequence[int]) -> None:
+    # Early enough that what it does not bring can be asked live within the time of a scan.
+    patience = timedelta(hours=min(settings.SCAN_BATCH_HOURS, settings.SCAN_DEADLINE_HOURS / 2))
     job = BatchJob.objects.for_org(scan.org_id).create(
         org_id=scan.org_id,
         scan=scan,
@@ -98,12 +100,12 @@ def _plan(scan: Scan, lane: Lane, pks: Sequence[int]) -> None:
         name=f"prompter-{uuid.uuid4().hex[:20]}",
         total=len(pks),
         created_at=Now(),
-        deadline_at=Now() + timedelta(hours=settings.SCAN_BATCH_HOURS),
+        deadline_at=Now() + patience,
         next_poll_at=Now(),
     )
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, engine=lane.engine.key)
     answers.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(
-        batch_job=job, due_at=Now() + timedelta(hours=settings.SCAN_BATCH_HOURS) + GRACE
+        batch_job=job, due_at=Now() + patience + GRACE
     )
 
 

@@ -50,7 +50,9 @@ async def run(*, budget_seconds: float, nudge: Callable[[], None]) -> int:
             jobs = await database(batch_jobs.claim, limit=AT_ONCE)
             if not jobs:
                 break
-            await asyncio.gather(*(keeper.look_after(job) for job in jobs))
+            for failure in await asyncio.gather(*map(keeper.look_after, jobs), return_exceptions=True):
+                if failure is not None:
+                    logger.error("a batch job could not be looked after", exc_info=failure)
             looks += len(jobs)
         return looks
     finally:
