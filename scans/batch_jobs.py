@@ -104,9 +104,7 @@ def _plan(scan: Scan, lane: Lane, pks: Sequence[int]) -> None:
         next_poll_at=Now(),
     )
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, engine=lane.engine.key)
-    answers.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(
-        batch_job=job, due_at=Now() + patience + GRACE
-    )
+    answers.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(batch_job=job, due_at=Now() + patience + GRACE)
 
 
 def stop_jobs(scan: Scan) -> None:
