@@ -91,11 +91,11 @@ def resume(project: Project, *, actor: User | None) -> bool:
     return True
 
 
-def run_now(schedule: Schedule, project: Project, *, actor: User) -> Scan:
+def run_now(schedule: Schedule, project: Project, *, actor: User, source: str = Scan.Source.BROWSER) -> Scan:
     """What a slot would start, without being one. Raises `CannotStart`."""
     return start_scan(
         project,
-        source=Scan.Source.BROWSER,
+        source=source,
         actor=actor,
         engines=schedule.engines or None,
         samples=schedule.samples,

@@ -91,7 +91,7 @@ row("schedule",                                           get="302 404 404 200 2
                                                          post="302 404 404 403 422 422 422")
 row("schedule-pause",                                    post="302 404 404 403 302 302 302")
 row("schedule-resume",                                   post="302 404 404 403 302 302 302")
-row("schedule-run",                                      post="302 404 404 403 404 404 404")
+row("schedule-run",                                      post="302 404 404 403 302 302 302")
 row("prompt-edit", at=PROMPT,                             get="302 404 404 403 200 200 200",
                                                          post="302 404 404 403 422 422 422")
 row("prompt-row", at=PROMPT,                              get="302 404 404 200 200 200 200")
@@ -102,6 +102,8 @@ row("engines",                                            get="302 404 404 200 2
                                                          post="302 404 404 403 302 302 302")
 row("provider-keys",                                      get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 422 422")
+row("provider-key-limits", at=KEY,                        get="302 404 404 403 403 200 200",
+                                                         post="302 404 404 403 403 302 302")
 row("provider-key-delete", at=KEY,                        get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
 
@@ -180,6 +182,13 @@ row("api-scan-detail", at=SCAN,                           get="401 404 404 200 2
 row("api-scan-cancel", at=SCAN,                          post="401 404 404 403 409 409 409")
 row("api-scan-retry", at=SCAN,                           post="401 404 404 403 200 200 200")
 row("api-scan-resume", at=SCAN,                          post="401 404 404 403 200 200 200")
+row("api-schedule-list",                                  get="401 404 404 200 200 200 200")
+row("api-schedule-detail", at={"project": "project"}, send={"cadence": "daily", "time_zone": "UTC"},
+                                                          get="401 404 404 200 200 200 200",
+                                                          put="401 404 404 403 200 200 200")
+row("api-schedule-pause", at={"project": "project"},     post="401 404 404 403 200 200 200")
+row("api-schedule-resume", at={"project": "project"},    post="401 404 404 403 200 200 200")
+row("api-schedule-run", at={"project": "project"},       post="401 404 404 403 201 201 201")
 row("api-answer-list",                                    get="401 404 404 200 200 200 200")
 row("api-answer-detail", at={"pk": "answer"},             get="401 404 404 200 200 200 200")
 
@@ -211,6 +220,17 @@ row("api-member-detail", at=COLLEAGUE, send={"role": "admin"},
                                                           get="401 404 404 200 200 200 200",
                                                         patch="401 404 404 403 403 200 200",
                                                        delete="401 404 404 403 403 204 204")
+row("api-webhook-list", send={"url": "https://93.184.215.14/", "events": ["scan.finished"]},
+                                                          get="401 404 404 403 403 200 200",
+                                                         post="401 404 404 403 403 201 201")
+row("api-webhook-detail", at=WEBHOOK,                     get="401 404 404 403 403 200 200",
+                                                        patch="401 404 404 403 403 200 200",
+                                                       delete="401 404 404 403 403 204 204")
+row("api-webhook-rotate", at=WEBHOOK,                    post="401 404 404 403 403 200 200")
+row("api-webhook-test", at=WEBHOOK,                      post="401 404 404 403 403 201 201")
+row("api-webhook-delivery-list",                          get="401 404 404 403 403 200 200")
+row("api-webhook-delivery-detail", at=DELIVERY,           get="401 404 404 403 403 200 200")
+row("api-webhook-delivery-again", at=DELIVERY,           post="401 404 404 403 403 409 409")
 row("api-invitation-list", send={"email": "new@example.com", "role": "member"},
                                                           get="401 404 404 403 403 200 200",
                                                          post="401 404 404 403 403 201 201")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from django.test import Client
@@ -19,8 +19,11 @@ from orgs.webhooks.endpoints import EndpointFields
 from prompts.credentials import save_key
 from prompts.models import Brand, Project, ProjectIcon
 from scans.models import Answer, Scan
+from scans.schedule import ScheduleFields, save_schedule
 from tests.cast import make_org, make_prompt, prove
 from tests.role_matrix import CAST, Row
+
+NIGHTLY = ScheduleFields(cadence="daily", time_of_day=time(2), weekday=0, cron="", time_zone="UTC")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,7 @@ def _library(org: Organization) -> dict[str, Any]:
         "prompt": prompt.pk,
         "archived prompt": make_prompt(project, "Which one was it?", archived_at=timezone.now()).pk,
         "provider key": save_key(org, provider="openai", api_key="sk-secret-of-acme").pk,
+        "schedule": save_schedule(project, NIGHTLY, actor=None).pk,
         **_scan(project, prompt),
     }
 
