@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Protocol
@@ -196,6 +196,12 @@ def duration(seconds: float | None) -> str:
 def at(value: datetime | None, style: str = "") -> str:
     """A moment in the reader's own zone and language, as bare text; `style` is a key of `formats.STYLES`."""
     return _DASH if value is None or _missing(value) else formats.moment(value, style=style)
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """A day that belongs to no zone, in the reader's language."""
+    return _DASH if value is None or _missing(value) else formats.day(value)
 
 
 @register.simple_tag
