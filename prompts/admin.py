@@ -107,7 +107,7 @@ class PromptAdmin(TenantAdmin):
 class ProviderKeyAdmin(TenantAdmin):
     """The key itself is nowhere to be seen; a leaked one can be deleted."""
 
-    list_display = ("org", "provider", "hint", "created_by", "created_at")
+    list_display = ("org", "provider", "hint", "tier", "requests_per_minute", "created_by", "created_at")
     list_filter = (chosen("provider", "provider", lambda: [(one.value, one.label) for one in Provider]),)
     list_select_related = ("org", "created_by")
     search_fields = ("org__name", "org__slug", "fingerprint")

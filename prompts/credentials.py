@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from accounts import formats
 from orgs import crypto
 from orgs.events import emit
+from prompts.key_limits import limits_of
 from prompts.llm import catalog
 from prompts.llm.catalog import CompatibleServer, Engine
 from prompts.llm.types import Credential, Provider
@@ -205,7 +206,7 @@ def _opened(row: ProviderKey) -> Credential:
         api_key = crypto.decrypt(row.ciphertext, binding=_binding(row.uuid, row.org_id, provider))
     except crypto.Undecipherable:
         raise UnreadableKey(provider) from None
-    return Credential(provider=provider, id=f"own-{row.fingerprint}", api_key=api_key)
+    return Credential(provider=provider, id=f"own-{row.fingerprint}", api_key=api_key, limits=limits_of(row))
 
 
 def _shared(provider: Provider, server: str) -> Credential | None:

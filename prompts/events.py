@@ -67,6 +67,11 @@ declare(
             topic="keys",
             link=("provider-keys",),
         ),
+        "provider_key.limited": Declared(
+            meaning=_("The limits of a provider key were changed"),
+            sentence=_("{actor} changed the limits of the provider key {target}"),
+            link=("provider-keys",),
+        ),
         "provider_key.removed": Declared(
             meaning=_("A provider key was removed"),
             sentence=_("{actor} removed the provider key {target}"),

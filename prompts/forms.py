@@ -17,6 +17,8 @@ from orgs.naming import UnfitName, clean_title
 from prompts import brand_names, library
 from prompts.credentials import MAX_KEY, OWN_KEY_PROVIDERS, RefusedKey, cleaned
 from prompts.csv_import import ParsedPrompts, parse_paste
+from prompts.key_limits import FIGURES, tier_choices
+from prompts.llm.types import Provider
 from prompts.models import Brand, Project, Prompt
 from prompts.prompt_text import (
     MAX_TEXT,
@@ -267,6 +269,10 @@ class PromptFilterForm(forms.Form):
         return given
 
 
+def _most(label: Any, most: int) -> forms.IntegerField:
+    return forms.IntegerField(required=False, min_value=1, max_value=most, label=label)
+
+
 class ProviderKeyForm(forms.Form):
     provider = forms.ChoiceField(
         label=_lazy("Provider"), choices=[(provider.value, provider.label) for provider in OWN_KEY_PROVIDERS]
@@ -278,6 +284,33 @@ class ProviderKeyForm(forms.Form):
         help_text=_lazy("Stored encrypted and never shown again. A key that is there already is replaced."),
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}, render_value=False),
     )
+
+
+class KeyLimitsForm(forms.Form):
+    """What the account behind a key allows; all left empty, the installation's settings count."""
+
+    tier = forms.ChoiceField(
+        required=False,
+        label=_lazy("Tier"),
+        help_text=_lazy("As the provider's console names it. It stands for the figures published for that tier."),
+    )
+    requests_per_minute = _most(_lazy("Requests a minute"), 1_000_000)
+    tokens_per_minute = _most(_lazy("Tokens a minute"), 2_000_000_000)
+    requests_per_day = _most(_lazy("Requests a day"), 1_000_000_000)
+    tokens_per_day = _most(_lazy("Tokens a day"), 1_000_000_000_000)
+
+    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tier"].choices = [("", _("Not chosen")), *tier_choices(provider)]  # type: ignore[attr-defined]
+        help_text = _("For each model. It counts instead of the tier's; empty, the tier's counts.")
+        self.fields["requests_per_minute"].help_text = help_text
+        self.fields["requests_per_day"].help_text = _(
+            "The day is the provider's own: Google's ends at midnight Pacific."
+        )
+
+    @property
+    def figures(self) -> dict[str, int | None]:
+        return {column: self.cleaned_data[column] for column in FIGURES.values()}
 
 
 class BudgetForm(forms.Form):

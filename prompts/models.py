@@ -124,11 +124,25 @@ class ProviderKey(OrgModel):
     ciphertext = models.BinaryField(editable=False)
     fingerprint = models.CharField(max_length=32, editable=False)
     hint = models.CharField(max_length=8, editable=False)
+    tier = models.CharField(max_length=20, blank=True, help_text="The account's tier at the provider, as in tier-2.")
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Instead of the tier's.")
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Instead of the tier's.")
+    requests_per_day = models.PositiveIntegerField(null=True, blank=True, help_text="Instead of the tier's.")
+    tokens_per_day = models.PositiveBigIntegerField(null=True, blank=True, help_text="Instead of the tier's.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(OrgModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["org", "provider"], name="prompts_providerkey_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["org", "provider"], name="prompts_providerkey_once"),
+            models.CheckConstraint(
+                condition=~Q(requests_per_minute=0)
+                & ~Q(tokens_per_minute=0)
+                & ~Q(requests_per_day=0)
+                & ~Q(tokens_per_day=0),
+                name="prompts_providerkey_limits_something",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.provider} \u2026{self.hint}"

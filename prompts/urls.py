@@ -30,5 +30,6 @@ urlpatterns = [
     path("costs/", costs.costs, name="costs"),
     path("costs/export/", costs.costs_export, name="costs-export"),
     path("keys/", keys.provider_keys, name="provider-keys"),
+    path("keys/<int:pk>/limits/", keys.provider_key_limits, name="provider-key-limits"),
     path("keys/<int:pk>/delete/", keys.provider_key_delete, name="provider-key-delete"),
 ]

@@ -13,6 +13,8 @@ from orgs.founding import found_organization
 from orgs.models import Organization
 from orgs.scoping import org_scope
 from prompts import library
+from prompts.credentials import save_key
+from prompts.key_limits import save_limits
 from prompts.models import Project, Prompt
 from scans.launch import start_scan
 from scans.models import Answer, Scan
@@ -37,6 +39,7 @@ class Scenery:
     latest: Scan
     invitation: str
     closing_org: Organization
+    key_pk: int  # of the empty organization
     setups: dict[str, Project]
 
 
@@ -71,8 +74,16 @@ def build(*, simulator: str) -> Scenery:
         latest=latest,
         invitation=gather(demo.org, owner=user),
         closing_org=closing_organization(user),
+        key_pk=_own_key(empty_org, user),
         setups=begin_setups(demo.org, user),
     )
+
+
+def _own_key(org: Organization, user: User) -> int:
+    with org_scope(org):
+        key = save_key(org, provider="anthropic", api_key="sk-ant-of-nobody-1234", actor=user)
+        save_limits(key, tier="tier-2", figures={"requests_per_day": 20_000}, actor=user)
+        return key.pk
 
 
 def _scan_with_failures(project: Project, simulator: str) -> Scan:

@@ -146,6 +146,8 @@ def _organization(scene: "Scenery") -> list[Shot]:
         Shot(name="organization-new", path="/organizations/new"),
         Shot(name="project-add", path=f"{org}projects/add/"),
         Shot(name="provider-keys", path=f"{org}keys/"),
+        Shot(name="provider-keys-own", path=f"/o/{scene.empty_org.slug}/keys/"),
+        Shot(name="provider-key-limits", path=f"/o/{scene.empty_org.slug}/keys/{scene.key_pk}/limits/"),
         Shot(name="404", path="/o/nobody/", status=404),
         Shot(name="logout", path="/accounts/logout/"),
     ]

@@ -24,8 +24,10 @@ from prompts.credentials import (
     remove_key,
     save_key,
 )
-from prompts.forms import ProviderKeyForm
-from prompts.llm.types import Provider
+from prompts.forms import KeyLimitsForm, ProviderKeyForm
+from prompts.key_limits import FIGURES, limits_of, save_limits, tier_label
+from prompts.llm.allowances import TIERS
+from prompts.llm.types import Limits, Provider
 from prompts.models import ProviderKey
 from prompts.views import READ_OR_POST, show_confirm
 
@@ -39,6 +41,8 @@ class KeyRow:
     base_url: str = ""
     added_at: datetime | None = None
     added_by: str = ""
+    tier: str = ""
+    limits: Limits | None = None
 
 
 @sensitive_post_parameters("api_key")
@@ -59,6 +63,21 @@ def provider_keys(request: OrgRequest) -> HttpResponse:
             return redirect("provider-keys", request.org.slug)
     context = {"form": form, "keys": key_rows(request.org), "nav": "provider-keys"}
     return render(request, "orgs/provider_keys.html", context, status=422 if form.errors else 200)
+
+
+@org_view(Permission.KEYS_MANAGE)
+@require_http_methods(READ_OR_POST)
+def provider_key_limits(request: OrgRequest, pk: int) -> HttpResponse:
+    key = get_object_or_404(ProviderKey.objects.for_org(request.org), pk=pk)
+    provider = Provider(key.provider)
+    initial = {"tier": key.tier, **{column: getattr(key, column) for column in FIGURES.values()}}
+    form = KeyLimitsForm(request.POST if request.method == "POST" else None, initial=initial, provider=provider)
+    if form.is_valid():
+        save_limits(key, tier=form.cleaned_data["tier"], figures=form.figures, actor=request.user)
+        messages.success(request, _("The limits of the %(provider)s key were saved.") % {"provider": provider.label})
+        return redirect("provider-keys", request.org.slug)
+    context = {"form": form, "provider": provider.label, "tiers": _tier_rows(provider), "nav": "provider-keys"}
+    return render(request, "orgs/provider_key_limits.html", context, status=422 if form.errors else 200)
 
 
 @org_view(Permission.KEYS_MANAGE)
@@ -98,7 +117,13 @@ def _own_row(key: ProviderKey) -> KeyRow:
         hint=key.hint,
         added_at=key.created_at,
         added_by=key.created_by.display_name if key.created_by else "",
+        tier=tier_label(key.tier) if key.tier else "",
+        limits=limits_of(key),
     )
+
+
+def _tier_rows(provider: Provider) -> list[tuple[str, Limits]]:
+    return [(tier_label(name), limits) for name, limits in TIERS[provider].items()]
 
 
 def _shared_row(choice: EngineChoice) -> KeyRow:

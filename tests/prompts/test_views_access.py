@@ -22,6 +22,7 @@ SCREENS = {
     "org-home": ((), "viewer", None),
     "project-add": ((), "admin", "admin"),
     "provider-keys": ((), "admin", "admin"),
+    "provider-key-limits": (("key",), "admin", "admin"),
     "provider-key-delete": (("key",), "admin", "admin"),
     "project-edit": (("lumenboard",), "member", "member"),
     "project-archive": (("lumenboard",), "admin", "admin"),
