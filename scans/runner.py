@@ -25,7 +25,7 @@ from scans.lanes import Lanes
 from scans.sharing import allowed, by_lane, fair
 from scans.store import gave_up
 
-HORIZON = 2.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
+HORIZON = 1.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
 POLL = 0.5  # seconds until new work is noticed
 FULL = 0.1  # seconds until a lane with all its calls in flight is asked again
 SPARE, LEAST = 4, 5  # how many times the room is counted of what is due, and how much for everybody

@@ -58,7 +58,7 @@ class Simulator:
         if "seed" in changes:
             self.faults.dice = seeded(self.options.seed)
         if "limits" in changes:
-            self.limits = Limits(self.options.limits)
+            self.limits.change(self.options.limits)
 
     def plant(self, *rules: Json) -> None:
         self.faults.add(list(rules))
@@ -165,9 +165,9 @@ class _Call:
         elif ask.operation in WRITTEN:
             await self._write(ask, tally, window, rule)
         else:
-            await self._aside(ask, tally, window)
+            await self._aside(ask, tally, window, rule)
 
-    async def _aside(self, ask: Ask, tally: Tally, window: Window) -> None:
+    async def _aside(self, ask: Ask, tally: Tally, window: Window, rule: Rule | None) -> None:
         try:
             page = self.simulator.desk.serve(ask) if ask.operation is Operation.BATCH else self.wire.aside(ask)
         except Refused as refused:
@@ -178,7 +178,9 @@ class _Call:
         tally.input_tokens += ask.input_tokens
         if ask.operation is Operation.EMBED:
             await asyncio.sleep(self.delay)
-        await delivery.whole(self.send, self._page(page, self.simulator.limits.settle(window, 0)))
+        whole = self._page(page, self.simulator.limits.settle(window, 0))
+        if rule is None or not await self._breaks(ask, whole, rule):
+            await delivery.whole(self.send, whole)
 
     async def _write(self, ask: Ask, tally: Tally, window: Window, rule: Rule | None) -> None:
         kind = rule.kind if rule else None

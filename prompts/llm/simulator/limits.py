@@ -51,14 +51,21 @@ class Window:
 
     def wait(self, exceeded: str, wanted: int, now: float) -> float:
         """Seconds until enough of the window has passed for `wanted` tokens."""
-        if exceeded == "requests" and not self.limit.requests:
-            return self.limit.window
+        if exceeded == "requests":
+            return self._wait_for_requests(now)
         missing = self.tokens + wanted - (self.limit.tokens or 0)
         for at, tokens in self.admitted:
             missing -= tokens
-            if exceeded == "requests" or missing <= 0:
+            if missing <= 0:
                 return max(0.0, at + self.limit.window - now)
         return self.limit.window
+
+    def _wait_for_requests(self, now: float) -> float:
+        """More than one may have to leave: the limit may have been lowered since they were let in."""
+        if not self.limit.requests:
+            return self.limit.window
+        last, _ = self.admitted[len(self.admitted) - self.limit.requests]
+        return max(0.0, last + self.limit.window - now)
 
     def state(self, now: float) -> Allowance:
         reset = max(0.0, self.admitted[-1][0] + self.limit.window - now) if self.admitted else 0.0
@@ -75,6 +82,12 @@ class Limits:
     def __init__(self, limits: dict[str, Limit]) -> None:
         self.limits = limits
         self.windows: dict[tuple[str, str, str], Window] = {}
+
+    def change(self, limits: dict[str, Limit]) -> None:
+        """Other limits from now on; what was admitted in the last window still counts."""
+        self.limits = limits
+        for (provider, _, _), window in self.windows.items():
+            window.limit = limits.get(provider, Limit())
 
     def admit(self, ask: Ask) -> tuple[Window, Allowance | None]:
         """The window, and None, or the state that says how long to wait."""

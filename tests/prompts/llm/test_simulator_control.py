@@ -51,6 +51,15 @@ async def test_limits_are_per_key_and_model(http, simulator):
     assert (await ask(http, model="sonar-pro"))[0] == 200
 
 
+async def test_a_limit_that_is_lowered_remembers_what_was_let_in(http, simulator):
+    simulator.options(limits={"perplexity": {"requests": 5, "window": 0.6}})
+    assert [(await ask(http))[0] for _ in range(3)] == [200, 200, 200]
+    simulator.options(limits={"perplexity": {"requests": 1, "window": 0.6}})
+    assert (await ask(http))[0] == 429
+    simulator.options(limits={"perplexity": {"requests": 4, "window": 60}})
+    assert [(await ask(http))[0] for _ in range(2)] == [200, 429]
+
+
 async def test_window_slides(http, simulator):
     simulator.options(limits={"perplexity": {"requests": 2, "window": 0.3}})
     assert [(await ask(http))[0] for _ in range(3)] == [200, 200, 429]
