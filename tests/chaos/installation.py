@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from prompts.llm.simulator.server import Running as Simulator
 from scans.models import Scan
@@ -32,6 +32,19 @@ class Installation:
         self.services.start_redis()
 
     def empty(self) -> None:
+        """Beat and workers go on meanwhile, so that the locks may have to be asked for more than once."""
+
+        def emptied() -> bool:
+            try:
+                self._truncate()
+            except OperationalError:
+                connection.close()
+                return False
+            return True
+
+        self.crew.wait_until(emptied, what="the tables to be empty")
+
+    def _truncate(self) -> None:
         with connection.cursor() as cursor:
             tables = [name for name in connection.introspection.table_names(cursor) if not name.startswith(_KEPT)]
             cursor.execute(f"TRUNCATE {', '.join(map(connection.ops.quote_name, tables))} CASCADE")

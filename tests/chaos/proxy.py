@@ -52,7 +52,7 @@ class Proxy:
         self.connections = 0  # taken so far
         self._mode = Mode.FORWARD
         self._delay = 0.0
-        self._links: set[Link] = set()
+        self._links: dict[Link, None] = {}  # in the order they came
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._moving = asyncio.Event()
@@ -75,9 +75,9 @@ class Proxy:
         """Every piece waits this long in either direction."""
         self._inside(setattr, self, "_delay", seconds)
 
-    def cut(self) -> int:
-        """Reset every connection there is. How many."""
-        return self._inside(self._cut)
+    def cut(self, *, most: int | None = None) -> int:
+        """Reset every connection there is, or the `most` that were there first. How many."""
+        return self._inside(self._cut, most)
 
     @property
     def open(self) -> int:
@@ -123,7 +123,7 @@ class Proxy:
         if self._mode is Mode.REFUSE:
             link.abort()
             return
-        self._links.add(link)
+        self._links[link] = None
         self._spawn(self._pass_on(link, reader))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -142,7 +142,7 @@ class Proxy:
         except _BROKEN:
             pass
         finally:
-            self._links.discard(link)
+            self._links.pop(link, None)
             link.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, back: bool) -> None:
@@ -164,8 +164,8 @@ class Proxy:
         else:
             self._moving.set()
 
-    def _cut(self) -> int:
-        links = list(self._links)
+    def _cut(self, most: int | None = None) -> int:
+        links = list(self._links)[:most]
         for link in links:
             link.abort()
         return len(links)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -88,15 +89,18 @@ class Services:
 
 
 @contextmanager
-def running_services(folder: Path | None = None, *, fast: bool = True) -> Iterator[Services]:
-    """In `folder`, or in one that goes with them."""
+def running_services(folder: Path | None = None, *, fast: bool = True, anew: bool = False) -> Iterator[Services]:
+    """In `folder`, or in one that goes with them; `anew` forgets what was there."""
     with ExitStack() as stack:
+        if folder is not None and anew:
+            shutil.rmtree(folder, ignore_errors=True)
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="prompter-chaos-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         place = _place(folder, fast=fast)
         stack.callback(postgres.stop, place)
         postgres.start(place)
+        _keep_what_is_committed(place)
         stack.callback(_kill_all, place)
         valkey.start(place)
         socket = place.sockets / f".s.PGSQL.{postgres.PORT}"
@@ -114,8 +118,15 @@ def _place(folder: Path, *, fast: bool) -> Place:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # the database runs as somebody else where we are root
     run_as = UNPRIVILEGED_USER if os.geteuid() == 0 else None
-    sockets = Path(tempfile.gettempdir()) / f"prompter-{folder.name[-24:]}-s"
+    sockets = Path(tempfile.gettempdir()) / f"prompter-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     return Place(local=folder, postgres=folder / "postgres", sockets=sockets, run_as=run_as, fast=fast)
+
+
+def _keep_what_is_committed(place: Place) -> None:
+    """Through a crash of the server, that is; a fast one need not outlast the machine."""
+    with postgres._superuser(place, "postgres") as connection:
+        connection.execute("ALTER SYSTEM SET synchronous_commit = on")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def _kill_all(place: Place) -> None:

@@ -1,6 +1,5 @@
 """Processes killed, services gone, providers silent: the scan ends, exactly."""
 
-
 import pytest
 
 from prompts.models import Brand, Project

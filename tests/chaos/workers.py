@@ -17,7 +17,7 @@ import psutil
 from config.embedded.place import BASE_DIR
 from config.supervisor import die_with_parent
 
-PATIENCE = 30.0
+PATIENCE = 240.0
 _CELERY = [sys.executable, "-m", "celery", "-A", "config"]
 WORKER = [*_CELERY, "worker", "--queues", "default,scans", "--concurrency", "2", "--loglevel", "INFO"]
 WORKER += ["--without-gossip", "--without-mingle"]
@@ -38,6 +38,8 @@ class Running:
     """One process with all its children, in a group of its own."""
 
     name: str
+    command: list[str]
+    clock_off_by: float
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -116,6 +118,12 @@ class Crew:
     def beat(self, name: str = "beat", *, clock_off_by: float = 0) -> Running:
         return self._get(name, "beat", BEAT, clock_off_by=clock_off_by)
 
+    def replace(self) -> None:
+        """Whoever has died, as a supervisor does; nobody waits until they are ready."""
+        for running in [one for one in self._running.values() if not one.alive]:
+            again = self._start(running.name, running.command, clock_off_by=running.clock_off_by)
+            self._running[running.name] = again
+
     def end(self, *names: str) -> None:
         """These, or everybody."""
         for name in names or list(self._running):
@@ -151,7 +159,7 @@ class Crew:
                 start_new_session=True,
                 preexec_fn=lambda: die_with_parent(signal.SIGTERM),
             )
-        return Running(name=name, process=process, log=log)
+        return Running(name=name, command=command, clock_off_by=clock_off_by, process=process, log=log)
 
 
 @contextmanager
