@@ -443,3 +443,21 @@ def test_a_batch_waits_longer_and_longer_but_never_beyond_its_deadline(project: 
     look_after()
     [job] = jobs_of(scan)
     assert job.next_poll_at == job.deadline_at
+
+
+@pytest.mark.parametrize("engine", [GPT, CLAUDE])
+def test_results_that_break_off_are_read_on_later(project: Project, simulator: Running, engine: str) -> None:
+    add_prompts(project, 246, start=10)
+    simulator.fault("cut", match={"operation": "batch", "prompt_contains": "results"}, times=1)
+    scan = economy_scan(project, engine)
+    look_after()
+    make_due(scan)
+    look_after()
+    [job] = jobs_of(scan)
+    assert (job.state, job.answered, job.tries) == ("collecting", 100, 1)
+    assert statuses(scan) == {"succeeded": 100, "pending": 150}
+    make_due(scan)
+    look_after()
+    assert statuses(scan) == {"succeeded": 250}
+    assert len(calls(project)) == 250
+    assert jobs_of(scan)[0].answered == 250

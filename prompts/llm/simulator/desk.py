@@ -37,7 +37,12 @@ class Desk:
             return None
         key = counter.key(incoming)
         return Ask(
-            provider=wire.provider, operation=Operation.BATCH, model="", key=key, payload={"visit": visit, "key": key}
+            provider=wire.provider,
+            operation=Operation.BATCH,
+            model="",
+            key=key,
+            prompt=visit.verb.value,  # for faults to match
+            payload={"visit": visit},
         )
 
     def serve(self, ask: Ask) -> Json | bytes:
