@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import TypeVar
 
 from django.utils.functional import Promise
@@ -130,7 +131,7 @@ def _scale(most: Decimal) -> tuple[Decimal, list[Decimal]]:
         return Decimal(1), []
     power = Decimal(10) ** (most.adjusted() - 1)
     step = next(power * ten * one for ten in (1, 10) for one in _STEPS if power * ten * one * 4 >= most)
-    count = int(-(-most // step))
+    count = ceil(most / step)
     return step * count, [step * nth for nth in range(1, count + 1)]
 
 
