@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from prompts.csv_import import PromptRow
 from prompts.library import BrandFields, ProjectFields, add_prompts, choose_engines, create_project, save_brand
 from prompts.llm.simulator.world import DEFAULT_PATH
 from prompts.models import Project
+from scans.schedule import ScheduleFields, save_schedule
 
 EMAIL = "demo@prompter.example"
+WEEKLY = ScheduleFields(cadence="weekly", time_of_day=time(2), weekday=0, cron="", time_zone="UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ def _project(org: Organization, world: dict[str, Any], *, actor: User) -> Projec
     rows = [PromptRow(line=line, **_prompt(given)) for line, given in enumerate(demo["prompts"], start=1)]
     add_prompts(project, rows, actor=actor)
     choose_engines(project, demo["engines"], actor=actor)
+    save_schedule(project, WEEKLY, actor=actor)
     return project
 
 

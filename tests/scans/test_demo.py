@@ -11,6 +11,7 @@ from orgs.models import Organization
 from orgs.scoping import org_scope
 from prompts.models import Brand, Project, Prompt
 from scans.demo import DemoResult, seed_demo
+from scans.models import Schedule
 
 
 @pytest.fixture
@@ -35,9 +36,11 @@ def test_the_demo_has_a_brand_four_competitors_twenty_prompts_and_four_engines(d
     with org_scope(demo.org):
         own = Brand.objects.for_org(demo.org).get(is_own=True)
         tags = {tag for prompt in Prompt.objects.for_org(demo.org) for tag in prompt.tags}
+        schedule = Schedule.objects.for_org(demo.org).get()
     assert (own.name, own.domains) == ("Lumenboard", ["lumenboard.example"])
     assert len(demo.project.engines) == 4
     assert {"pricing", "alternatives"} <= tags
+    assert (schedule.project_id, schedule.cadence, schedule.is_paused) == (demo.project.pk, "weekly", False)
 
 
 def test_the_demo_is_made_once(db: None, local: Path) -> None:
