@@ -68,7 +68,7 @@ def raw_call(root: str, key: str) -> Callable[[int], Awaitable[None]]:
         elif provider == "anthropic":
             await client.messages.create(**adapter.params(asked))
         elif provider == "google":
-            contents, config = gemini._contents(asked), gemini._config(asked)
+            contents, config = gemini.contents_of(asked), gemini.config_of(asked)
             await client.aio.models.generate_content(model=asked.model, contents=contents, config=config)
         else:
             await client.chat.completions.create(**adapter.params(asked), timeout=asked.timeout)

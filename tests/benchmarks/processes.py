@@ -1,6 +1,7 @@
 """What running processes have used, read from Linux's /proc."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -9,13 +10,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def below(ancestor: int, *, named: str) -> list[int]:
     """Processes below `ancestor` whose command line names `named`."""
     parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(") ")[2].split()
-                parents[int(entry.name)] = int(fields[1]), (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
+    for pid, entry in _every():
+        try:
+            fields = (entry / "stat").read_text().rpartition(") ")[2].split()
+            parents[pid] = int(fields[1]), _command(entry)
+        except OSError:
+            continue
     found, grew = {ancestor}, True
     while grew:
         below = {pid for pid, (parent, _) in parents.items() if parent in found} - found
@@ -23,13 +23,26 @@ def below(ancestor: int, *, named: str) -> list[int]:
     return [pid for pid in found - {ancestor} if named in parents[pid][1]]
 
 
+def working_in(folder: Path, *, named: str) -> list[int]:
+    """Processes whose working directory is in `folder` and whose command line names `named`: a server's, say."""
+    found = []
+    for pid, entry in _every():
+        try:
+            if (entry / "cwd").readlink().is_relative_to(folder.resolve()) and named in _command(entry):
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
 def cpu_seconds(pids: list[int]) -> float:
     """User and system time of these processes so far."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+    return _ticks(pids, 11, 12) / TICKS
+
+
+def server_cpu_seconds(folder: Path, *, named: str) -> float:
+    """As `cpu_seconds`, of a server that works in `folder`, with its processes that have ended meanwhile."""
+    return _ticks(working_in(folder, named=named), 11, 12, 13, 14) / TICKS
 
 
 def peak_memory(pid: int) -> float:
@@ -38,3 +51,19 @@ def peak_memory(pid: int) -> float:
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def _every() -> Iterator[tuple[int, Path]]:
+    return ((int(entry.name), entry) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _command(entry: Path) -> str:
+    return (entry / "cmdline").read_bytes().decode(errors="replace")
+
+
+def _ticks(pids: list[int], *places: int) -> int:
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        total += sum(int(fields[place]) for place in places)
+    return total

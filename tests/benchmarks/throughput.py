@@ -2,144 +2,44 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from honcho.environ import parse_procfile
 
 from config.embedded.place import BASE_DIR
-from config.supervisor import child_environment
-from tests.benchmarks import stack
-from tests.benchmarks.bare import QUESTION
-from tests.benchmarks.first_scan import set_latency, wait_for_worker
-from tests.benchmarks.processes import below, cpu_seconds, peak_memory
+from tests.benchmarks import growth, promptfoo, stack
+from tests.benchmarks.first_scan import set_latency
 from tests.benchmarks.report import Goal, Report
-
-if TYPE_CHECKING:
-    from prompts.models import Project
-
-ENGINES = (
-    "openai:gpt-5-mini/web_search",
-    "anthropic:claude-haiku-4-5/web_search",
-    "google:gemini-3.5-flash/web_search",
-    "perplexity:sonar/web_search",
-)
-PATIENCE = 1_800
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Answers, wall and CPU seconds of the asking process and its children, its most memory in MB."""
-
-    answers: int
-    wall: float
-    cpu: float
-    memory: float
-
-    @property
-    def rate(self) -> float:
-        return self.answers / self.wall
-
-    @property
-    def cpu_ms(self) -> float:
-        return self.cpu / self.answers * 1000
+from tests.benchmarks.scanned import ENGINES, Run, scanned
 
 
 def bench(arguments: list[str]) -> Report:
+    options = _options(arguments)
+    stack.prepare()
+    with stack.shipped("simulator") as ports:
+        simulator = ports["simulator"]
+        set_latency(simulator, latency=options.latency)
+        if options.growth:
+            return growth.report(options.growth, simulator=simulator, concurrency=options.concurrency)
+        runs = {"bare loop, stores nothing": _bare_beside(options, simulator)}
+        if options.promptfoo and promptfoo.is_here():
+            asked = {"answers": options.answers, "concurrency": options.concurrency}
+            runs[promptfoo.NAME] = promptfoo.beside(simulator, folder=stack.LOCAL / "promptfoo", **asked)
+        ours = scanned(options.answers, simulator=simulator, concurrency=options.concurrency)
+    return _report(ours, runs, options)
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench B=throughput")
     parser.add_argument("--answers", type=int, default=10_000)
     parser.add_argument("--latency", type=float, default=1.0)
     parser.add_argument("--concurrency", type=int, default=400)
+    parser.add_argument("--promptfoo", action="store_true", help="beside it, by npx")
+    parser.add_argument(
+        "--growth", type=int, nargs="*", metavar="ANSWERS", help="memory and cost of scans of these sizes instead"
+    )
     options = parser.parse_args(arguments)
-    stack.prepare()
-    environment = {
-        "SIMULATED_REQUESTS_PER_MINUTE": "6000000",
-        "SIMULATED_TOKENS_PER_MINUTE": "2000000000",
-        "SCAN_CONCURRENCY": str(options.concurrency),
-        "WORKER_CONCURRENCY": "2",  # one of the two is the runner
-        "LOG_LEVEL": "WARNING",
-    }
-    with stack.shipped("simulator") as ports:
-        set_latency(ports["simulator"], latency=options.latency)
-        bare = _bare_beside(options, ports["simulator"])
-        ours = _ours(options, ports["simulator"], environment)
-    return _report(ours, bare, options)
-
-
-def _ours(options: argparse.Namespace, simulator: int, environment: dict[str, str]) -> Run:
-    from django.conf import settings
-
-    settings.SIMULATOR_URL = f"http://127.0.0.1:{simulator}"
-    project = _project(options.answers // len(ENGINES))
-    given = environment | {"SIMULATOR_URL": settings.SIMULATOR_URL}
-    entries = parse_procfile((BASE_DIR / "Procfile").read_text()).processes
-    log = stack.LOCAL / "logs" / "worker.log"
-    command = ["/bin/sh", "-c", f"exec {entries['worker']}"]
-    with stack.running(command, ready="", environment=child_environment(**given), log=log):
-        wait_for_worker()
-        family = below(os.getpid(), named="celery")
-        _scan(project, warm_up=True)
-        before = cpu_seconds(family)
-        began = time.monotonic()
-        answers = _scan(project)
-        wall = time.monotonic() - began
-        return Run(answers=answers, wall=wall, cpu=cpu_seconds(family) - before, memory=max(map(peak_memory, family)))
-
-
-def _project(prompts: int) -> "Project":
-    from accounts.models import User
-    from orgs.founding import found_organization
-    from orgs.scoping import org_scope
-    from prompts import library
-    from prompts.csv_import import parse_paste
-
-    user = User.objects.create_user("bench@prompter.example")
-    org = found_organization(user, name="Bench")
-    with org_scope(org):
-        project = library.create_project(org, library.ProjectFields(name="Lumenboard"), actor=user)
-        for name in ("Lumenboard", "Taskwell", "Flowdeck", "Planorama", "Boardly"):
-            library.save_brand(
-                project,
-                library.BrandFields(name=name, domains=[f"{name.lower()}.example"], is_own=name == "Lumenboard"),
-                actor=user,
-            )
-        for start in range(0, prompts, 1_000):
-            lines = "\n".join(QUESTION.format(n) for n in range(start, min(start + 1_000, prompts)))
-            library.add_prompts(project, parse_paste(lines).rows, actor=user)
-        library.choose_engines(project, list(ENGINES), actor=user)
-    return project
-
-
-def _scan(project: "Project", *, warm_up: bool = False) -> int:
-    """From the start of the scan until it has ended; the warm-up asks 20 prompts."""
-    from django.db import connection
-
-    from orgs.scoping import org_scope
-    from prompts.models import Prompt
-    from scans.launch import start_scan
-    from scans.models import Scan
-
-    with org_scope(project.org_id):
-        rows = Prompt.objects.for_org(project.org_id)
-        first = list(rows.order_by("pk").values_list("pk", flat=True)[:20])
-        rows.exclude(pk__in=first).update(is_active=not warm_up)
-    with org_scope(project.org_id):
-        scan = start_scan(project, source=Scan.Source.COMMAND)
-    deadline = time.monotonic() + PATIENCE
-    while scan.is_open:
-        if time.monotonic() > deadline:
-            raise RuntimeError("the scan never ended; the worker's log is .local/bench/logs/worker.log")
-        time.sleep(0.2)
-        with org_scope(project.org_id):
-            scan = Scan.objects.for_org(project.org_id).get(pk=scan.pk)
-    connection.close()
-    if scan.status != Scan.Status.DONE:
-        raise RuntimeError(f"the scan ended as {scan.status}")
-    return scan.total
+    options.growth = growth.SIZES if options.growth == [] else options.growth
+    return options
 
 
 def _bare_beside(options: argparse.Namespace, simulator: int) -> Run:
@@ -150,34 +50,47 @@ def _bare_beside(options: argparse.Namespace, simulator: int) -> Run:
     return Run(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _report(ours: Run, bare: Run, options: argparse.Namespace) -> Report:
-    rows = [
-        [
-            name,
-            f"{run.answers:,}",
-            f"{run.wall:.1f} s",
-            f"{run.rate:.0f}",
-            f"{run.cpu_ms:.2f} ms",
-            f"{run.memory:.0f} MB",
-        ]
-        for name, run in (("prompter", ours), ("bare loop, stores nothing", bare))
-    ]
+def _report(ours: Run, others: dict[str, Run], options: argparse.Namespace) -> Report:
+    bare, foo = others["bare loop, stores nothing"], others.get(promptfoo.NAME)
+    figures = {
+        "answers_per_second": ours.rate,
+        "rate_ratio": ours.rate / bare.rate,
+        "cpu_ms_per_answer": ours.cpu_ms,
+        "cpu_ratio": ours.cpu_ms / bare.cpu_ms,
+        "memory_mb": ours.memory,
+        "postgres_ms_per_answer": ours.postgres / ours.answers * 1000,
+        "redis_ms_per_answer": ours.redis / ours.answers * 1000,
+        "redis_commands_per_answer": ours.commands / ours.answers,
+        "database_bytes_per_answer": ours.stored / ours.answers,
+    }
+    goals = {"rate_ratio": Goal(at_least=0.6)}
+    if foo:
+        figures |= {"promptfoo_time_ratio": ours.wall / foo.wall, "promptfoo_cpu_ratio": ours.whole_cpu_ms / foo.cpu_ms}
+        goals |= {name: Goal(at_most=1.0) for name in ("promptfoo_time_ratio", "promptfoo_cpu_ratio")}
     return Report(
         bench="throughput",
         title=f"A scan of {ours.answers:,} answers, one worker process",
         columns=["who", "answers", "time", "answers/s", "CPU per answer", "most memory"],
-        rows=rows,
-        figures={
-            "answers_per_second": ours.rate,
-            "rate_ratio": ours.rate / bare.rate,
-            "cpu_ms_per_answer": ours.cpu_ms,
-            "cpu_ratio": ours.cpu_ms / bare.cpu_ms,
-            "memory_mb": ours.memory,
-        },
-        goals={"rate_ratio": Goal(at_least=0.6)},
-        notes=[
-            f"Simulated providers answer in {options.latency:g} s without limits; {options.concurrency} calls at a"
-            " time; four engines in turn. Ours from the start of the scan to its end, rows created and stored, after a"
-            " scan of 20 prompts to warm up. The simulator's CPU is in neither figure, but it shares the machine."
-        ],
+        rows=[_row(name, run) for name, run in {"prompter": ours, **others}.items()],
+        figures=figures,
+        goals=goals,
+        notes=_notes(ours, options),
     )
+
+
+def _row(name: str, run: Run) -> list[str]:
+    figures = (f"{run.wall:.1f} s", f"{run.rate:.0f}", f"{run.cpu_ms:.2f} ms", f"{run.memory:.0f} MB")
+    return [name, f"{run.answers:,}", *figures]
+
+
+def _notes(ours: Run, options: argparse.Namespace) -> list[str]:
+    servers = (ours.postgres / ours.answers * 1000, ours.redis / ours.answers * 1000)
+    return [
+        f"Simulated providers answer in {options.latency:g} s without limits; {options.concurrency} calls at a time;"
+        " four engines in turn. Ours from the start of the scan to its end, rows created and stored, after a scan of 20"
+        " prompts to warm up. The simulator's CPU is in no figure, but it shares the machine.",
+        f"Postgres took {servers[0]:.2f} ms of CPU an answer besides, Redis {servers[1]:.2f} ms for"
+        f" {ours.commands / ours.answers:.1f} commands; an answer takes {ours.stored / ours.answers:,.0f} bytes with"
+        " its mentions, citations, ledger row and indexes, dead row versions included.",
+        *promptfoo.notes(options.promptfoo),
+    ]
