@@ -304,6 +304,7 @@ def _operators(scene: "Scenery") -> list[Shot]:
     pages = {
         "operators": "",
         "operators-health": "health/?workers=1",
+        "operators-lanes": "lanes/",
         "operators-list": "accounts/user/",
         "operators-row": f"scans/scan/{scene.latest.pk}/change/",
         "operators-flag": "orgs/flag/add/",

@@ -131,7 +131,7 @@ class State:
 def read_state() -> State:
     return State(
         at=timezone.now(),
-        lanes=_lanes(),
+        lanes=read_lanes(),
         postgres=_or_none(_postgres, DatabaseError),
         redis=_or_none(_redis, *UNREACHABLE),
         beat=_or_none(traces.beat_seen, *UNREACHABLE),
@@ -161,7 +161,8 @@ def versions() -> dict[str, str]:
     return {"Python": platform.python_version(), **{name: version(name) for name in libraries}}
 
 
-def _lanes() -> list[Lane]:
+def read_lanes() -> list[Lane]:
+    """Those with answers to ask, the busiest first, then those that sent something within the last hour."""
     loads = {load.lane: load for load in lane_loads()}
     gauges = lane_gauges(loads) or {}
     return [
