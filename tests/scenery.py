@@ -18,7 +18,9 @@ from prompts.key_limits import save_limits
 from prompts.models import Project, Prompt
 from scans.launch import start_scan
 from scans.models import Answer, Scan
+from tests.budgeted import limited
 from tests.crowd import closing_organization, gather
+from tests.hooked import Hooked, hook
 from tests.setups import begin_setups
 
 DAYS = (40, 130, 220)
@@ -37,10 +39,13 @@ class Scenery:
     empty_project: Project
     partial: Scan
     latest: Scan
+    limited: Project
+    stopped: Scan
     invitation: str
     closing_org: Organization
     key_pk: int  # of the empty organization
     setups: dict[str, Project]
+    hooked: Hooked
 
 
 def build(*, simulator: str) -> Scenery:
@@ -61,6 +66,7 @@ def build(*, simulator: str) -> Scenery:
         empty_project = library.create_project(demo.org, library.ProjectFields(name="Lumenboard Notes"), actor=user)
         archived = Prompt.objects.for_org(demo.org).filter(project=demo.project).order_by("-pk")[0]
         library.archive_prompt(archived, actor=user)
+    poor = limited(demo.org, user)
     return Scenery(
         org=demo.org,
         project=demo.project,
@@ -72,10 +78,13 @@ def build(*, simulator: str) -> Scenery:
         empty_project=empty_project,
         partial=partial,
         latest=latest,
+        limited=poor,
+        stopped=wait(start(poor)),
         invitation=gather(demo.org, owner=user),
         closing_org=closing_organization(user),
         key_pk=_own_key(empty_org, user),
         setups=begin_setups(demo.org, user),
+        hooked=hook(demo.org, user),
     )
 
 

@@ -49,8 +49,10 @@ def shots_of(scene: "Scenery") -> list[Shot]:
         *_organization(scene),
         *_members(scene),
         *_records(scene),
+        *_webhooks(scene),
         *_library(scene),
         *_scans(scene),
+        *_money(scene),
         *_empty(scene),
         *_setup(scene),
         *_operators(scene),
@@ -208,6 +210,35 @@ def _records(scene: "Scenery") -> list[Shot]:
     ]
 
 
+def _webhooks(scene: "Scenery") -> list[Shot]:
+    org, hooked = f"/o/{scene.org.slug}/", scene.hooked
+    one = f"{org}webhooks/{hooked.endpoint.pk}/"
+
+    def add_wrongly(page: Page) -> None:
+        page.get_by_label("Address").fill("http://127.0.0.1/hook")
+        page.get_by_label("Description").fill("Inside")
+        page.get_by_label("A scan ended").check()
+        page.get_by_role("button", name="Add webhook").click()
+        page.get_by_role("alert").first.wait_for()
+
+    def show_secret(page: Page) -> None:
+        page.get_by_role("button", name="Make a new secret").click()
+        page.get_by_role("link", name="I have kept it").wait_for()
+
+    return [
+        Shot(name="webhooks", path=f"{org}webhooks/"),
+        Shot(name="webhooks-empty", path=f"/o/{scene.empty_org.slug}/webhooks/"),
+        Shot(name="webhook-add", path=f"{org}webhooks/add/"),
+        Shot(name="webhook-add-wrong", path=f"{org}webhooks/add/", act=add_wrongly),
+        Shot(name="webhook", path=one),
+        Shot(name="webhook-rotate", path=f"{one}secret/"),
+        Shot(name="webhook-secret", path=f"{one}secret/", act=show_secret),
+        Shot(name="webhook-delete", path=f"{one}delete/"),
+        Shot(name="webhook-delivery", path=f"{org}webhooks/deliveries/{hooked.arrived.pk}/"),
+        Shot(name="webhook-delivery-failed", path=f"{org}webhooks/deliveries/{hooked.failed.pk}/"),
+    ]
+
+
 def _library(scene: "Scenery") -> list[Shot]:
     project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
 
@@ -260,6 +291,18 @@ def _scans(scene: "Scenery") -> list[Shot]:
         Shot(name="answer-table", path=f"{project}answers/{table.pk}/"),
         Shot(name="answer-failed", path=f"{project}answers/{failed.pk}/"),
         Shot(name="answer-truncated", path=f"{project}answers/{truncated.pk}/"),
+    ]
+
+
+def _money(scene: "Scenery") -> list[Shot]:
+    org = f"/o/{scene.org.slug}/"
+    project = f"{org}p/{scene.limited.slug}/"
+    return [
+        Shot(name="costs", path=f"{org}costs/"),
+        Shot(name="costs-empty", path=f"{org}costs/?period=last-month"),
+        Shot(name="budgets", path=f"{org}budgets/"),
+        Shot(name="project-budget", path=f"{project}budget/"),
+        Shot(name="scan-stopped", path=f"{project}scans/{scene.stopped.pk}/"),
     ]
 
 
