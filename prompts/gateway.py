@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from billing import meter
 from orgs.scoping import scope_open
-from prompts import accounting, ledger, traffic
+from prompts import accounting, clock, ledger, traffic
 from prompts.accounting import accounted
 from prompts.ledger import Slip
 from prompts.llm.errors import ErrorKind, LlmError
@@ -177,6 +177,7 @@ async def close() -> None:
     if clients := sys.modules.get(_CLIENTS):
         await clients.aclose_all()
     await traffic.close()
+    clock.forget()
 
 
 def _adapter(errand: Errand) -> Adapter:

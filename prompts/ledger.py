@@ -14,11 +14,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection
-from django.utils import timezone
 
 from billing.meter import month_of
 from orgs.scoping import org_scope
-from prompts import spending
+from prompts import clock, spending
 from prompts.models import HourMark, LlmCall
 from prompts.spending import Amount
 
@@ -61,7 +60,7 @@ _executor: ThreadPoolExecutor | None = None
 
 
 def entry_of(org_id: int, fields: dict[str, Any]) -> Entry:
-    return Entry(org_id=org_id, at=timezone.now(), fields=fields)
+    return Entry(org_id=org_id, at=clock.now(), fields=fields)
 
 
 def book(org_id: int, entries: Sequence[Entry], *, doubtful: bool = False, besides: Sequence[Amount] = ()) -> None:

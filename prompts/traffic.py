@@ -24,6 +24,7 @@ from prompts.llm.types import Limits
 UNREACHABLE = (RedisError, OSError)
 _TIMEOUT = 3.0  # seconds; a lane that cannot be asked sends nothing
 _CONNECTIONS = 32
+_QUEUE = 15.0  # seconds for one of them to be free: a loop that stands still is no Redis that is away
 
 _by_loop: dict[asyncio.AbstractEventLoop, tuple[Redis, Lanes, Teller]] = {}
 
@@ -116,7 +117,7 @@ def _pool(url: str) -> BlockingConnectionPool:
     """Hundreds of calls share a few connections; a connection that died while it idled is replaced once."""
     return BlockingConnectionPool.from_url(
         url,
-        timeout=_TIMEOUT,
+        timeout=_QUEUE,
         socket_timeout=_TIMEOUT,
         socket_connect_timeout=_TIMEOUT,
         max_connections=_CONNECTIONS,

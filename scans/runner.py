@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from prompts import clock
 from prompts.gateway import EngineUnavailable, Lane, give_back, grant
 from prompts.llm.errors import ErrorKind
 from scans import claims
@@ -191,6 +192,7 @@ class Runner:
         return due
 
     def _routes(self, due: Sequence[DueLane]) -> list[Route]:
+        clock.learn()  # before anything is called: the ledger's rows carry the database's time
         return [self._lanes.of(one.org_id, one.engine) for one in due]
 
     def _claim(self, wanted: Sequence[DueLane]) -> list[tuple[Claimed, Route]]:

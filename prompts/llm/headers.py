@@ -47,24 +47,26 @@ def lowered(headers: Mapping[str, str] | None) -> dict[str, str]:
     return {name.lower(): value for name, value in (headers or {}).items()}
 
 
-def seconds(value: str) -> float | None:
-    """`1.5`, `34s`, `6m0s`, `120ms`, an HTTP date, an RFC 3339 or a Unix time as seconds from now; else None."""
+def seconds(value: str, *, now: float | None = None) -> float | None:
+    """`1.5`, `34s`, `6m0s`, `120ms`, an HTTP date, an RFC 3339 or a Unix time as seconds from `now`, a Unix time; else
+    None."""
+    now = time.time() if now is None else now
     value = value.strip()
     try:
         number = float(value)
     except ValueError:
         if _DURATION.fullmatch(value):
             return sum(float(amount) * _SECONDS[unit] for amount, unit in _DURATION_PART.findall(value))
-        return _until(value)
+        return _until(value, now=now)
     if number != number or number in (float("inf"), float("-inf")):
         return None
-    return max(0.0, number - time.time() if number > _EPOCH else number)
+    return max(0.0, number - now if number > _EPOCH else number)
 
 
-def _until(value: str) -> float | None:
+def _until(value: str, *, now: float) -> float | None:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            return max(0.0, parse(value).timestamp() - time.time())
+            return max(0.0, parse(value).timestamp() - now)
         except (ValueError, TypeError, OverflowError):
             continue
     return None
@@ -73,10 +75,19 @@ def _until(value: str) -> float | None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from `Retry-After-Ms` or `Retry-After` (a number or an HTTP date)."""
     headers = lowered(headers)
+    now = _answered_at(headers)
     milliseconds = seconds(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000
-    return seconds(headers.get("retry-after", ""))
+    return seconds(headers.get("retry-after", ""), now=now)
+
+
+def _answered_at(headers: Mapping[str, str]) -> float | None:
+    """By the provider's own clock: ours may be off, and a date it asks us to wait for is one of its clock's."""
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def rate_limits(headers: Mapping[str, str]) -> RateLimits:

@@ -30,6 +30,13 @@ def test_time_in_the_past_is_no_wait() -> None:
     assert headers.seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
 
 
+def test_a_date_to_wait_for_is_read_by_the_providers_own_clock() -> None:
+    there = datetime.now(tz=UTC) - timedelta(hours=1)  # our clock is an hour ahead of theirs
+    told = {"Date": format_datetime(there), "Retry-After": format_datetime(there + timedelta(seconds=30))}
+    assert headers.retry_after(told) == pytest.approx(30, abs=2)
+    assert headers.retry_after({**told, "Date": "yesterday"}) == 0
+
+
 def test_milliseconds_win_over_seconds() -> None:
     assert headers.retry_after({"Retry-After": "2", "Retry-After-Ms": "1250"}) == 1.25
     assert headers.retry_after({"Retry-After": "2"}) == 2.0
