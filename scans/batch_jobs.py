@@ -163,8 +163,9 @@ def end(job: Job, *, state: str, problem: str = "") -> int:
 
 def names_in_use(batch_ids: Sequence[str]) -> set[str]:
     """Those of a provider's batches that some job of ours has already."""
-    with all_orgs_scope(_REASON):
-        return set(BatchJob.all_orgs.filter(batch_id__in=batch_ids).values_list("batch_id", flat=True))
+    with all_orgs_scope(_REASON), connection.cursor() as cursor:
+        cursor.execute("SELECT batch_id FROM scans_batchjob WHERE batch_id = ANY(%s)", [list(batch_ids)])
+        return {batch_id for (batch_id,) in cursor.fetchall()}
 
 
 def is_wanted(job: Job) -> bool:

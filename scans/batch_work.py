@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from prompts import gateway
@@ -50,9 +50,7 @@ async def run(*, budget_seconds: float, nudge: Callable[[], None]) -> int:
             jobs = await database(batch_jobs.claim, limit=AT_ONCE)
             if not jobs:
                 break
-            for failure in await asyncio.gather(*map(keeper.look_after, jobs), return_exceptions=True):
-                if failure is not None:
-                    logger.error("a batch job could not be looked after", exc_info=failure)
+            await keeper.look_after_all(jobs)
             looks += len(jobs)
         return looks
     finally:
@@ -65,6 +63,11 @@ class Keeper:
         self._nudge = nudge
         self._lanes = Lanes()
         self._store = Store()
+
+    async def look_after_all(self, jobs: Sequence[Job]) -> None:
+        for failure in await asyncio.gather(*map(self.look_after, jobs), return_exceptions=True):
+            if failure is not None:
+                logger.error("a batch job could not be looked after", exc_info=failure)
 
     async def look_after(self, job: Job) -> None:
         """One step. A failure of ours costs this job a while, and no other job anything."""

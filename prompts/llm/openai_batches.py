@@ -77,11 +77,10 @@ class OpenAIBatches(AdapterBatches[OpenAIAdapter]):
     ) -> AsyncGenerator[tuple[str, Reply | LlmError], None]:
         """Answers and refusals are in a file each, either of which may not be there."""
         batch = await self._batch(batch_id)
-        for file_id in (batch.output_file_id, batch.error_file_id):
-            if file_id:
-                async with aclosing(self._file(file_id)) as lines:
-                    async for line in lines:
-                        yield line["custom_id"], self._outcome(line)
+        for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
+            async with aclosing(self._file(file_id)) as lines:
+                async for line in lines:
+                    yield line["custom_id"], self._outcome(line)
 
     async def cancel(self, batch_id: str) -> None:
         async with self._adapter.calling(timeout=READ_SECONDS):
