@@ -18,6 +18,7 @@ from prompts.key_limits import save_limits
 from prompts.models import Project, Prompt
 from scans.launch import start_scan
 from scans.models import Answer, Scan
+from tests.batched import scan_in_batches
 from tests.budgeted import limited
 from tests.crowd import closing_organization, gather
 from tests.hooked import Hooked, hook
@@ -41,6 +42,7 @@ class Scenery:
     latest: Scan
     limited: Project
     stopped: Scan
+    batched: Scan
     invitation: str
     closing_org: Organization
     key_pk: int  # of the empty organization
@@ -80,6 +82,7 @@ def build(*, simulator: str) -> Scenery:
         latest=latest,
         limited=poor,
         stopped=wait(start(poor)),
+        batched=scan_in_batches(demo.org, user),
         invitation=gather(demo.org, owner=user),
         closing_org=closing_organization(user),
         key_pk=_own_key(empty_org, user),

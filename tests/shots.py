@@ -286,6 +286,7 @@ def _scans(scene: "Scenery") -> list[Shot]:
         Shot(name="scan", path=f"{project}scans/{latest.pk}/"),
         Shot(name="scan-partial", path=f"{project}scans/{partial.pk}/"),
         Shot(name="scan-filtered", path=f"{project}scans/{partial.pk}/?status=failed"),
+        Shot(name="scan-batched", path=f"/o/{scene.org.slug}/p/{scene.batched.project.slug}/scans/{scene.batched.pk}/"),
         Shot(name="scan-cancel", path=f"{project}scans/{latest.pk}/cancel/"),
         Shot(name="answer", path=f"{project}answers/{answer_of(latest, status='succeeded').pk}/"),
         Shot(name="answer-table", path=f"{project}answers/{table.pk}/"),
