@@ -157,8 +157,15 @@ def webhook_test(request: OrgRequest, pk: int) -> HttpResponse:
 @require_http_methods(READ)
 def webhook_delivery(request: OrgRequest, pk: int) -> HttpResponse:
     delivery = delivery_of(request, pk)
-    context = {"delivery": delivery, "line": reading.line_of(delivery), "attempts": reading.attempts_of(delivery)}
-    return render(request, "orgs/webhook_delivery.html", {**context, "endpoint": delivery.endpoint, **_NAV})
+    context = {
+        "delivery": delivery,
+        "endpoint": delivery.endpoint,
+        "line": reading.line_of(delivery),
+        "body": reading.body_shown(delivery),
+        "attempts": reading.attempts_of(delivery),
+        **_NAV,
+    }
+    return render(request, "orgs/webhook_delivery.html", context)
 
 
 @org_view(Permission.WEBHOOKS_MANAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -81,6 +82,11 @@ def _outcome(attempt: dict[str, Any]) -> str:
     if attempt.get("code") is not None:
         return _("Answered with status %(status)s") % {"status": attempt["code"]}
     return str(_PROBLEMS.get(str(attempt.get("problem")), _PROBLEMS["unreachable"]))
+
+
+def body_shown(delivery: WebhookDelivery) -> str:
+    """What is sent, set to be read."""
+    return json.dumps(json.loads(delivery.body), indent=2, ensure_ascii=False) if delivery.body else ""
 
 
 def is_busy(deliveries: Sequence[WebhookDelivery]) -> bool:
