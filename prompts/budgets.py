@@ -44,6 +44,10 @@ class Level:
         return month_after(self.month)
 
     @property
+    def anew_written(self) -> str:
+        return formats.day(self.anew, style="long_day")
+
+    @property
     def is_warning(self) -> bool:
         return any(part >= WARN_AT * limit for part, limit in self._parts())
 

@@ -87,7 +87,7 @@ def told(budget: Budget, spending: Spending) -> dict[str, Any]:
 
 def mark_reached(org_id: int, budget: Budget, *, month: date) -> None:
     """Tell that a budget stopped a scan, once a month."""
-    rows = Spending.objects.for_org(org_id).filter(project_id=budget.project_id, month=month)
+    rows = Spending.objects.for_org(org_id).filter(project=budget.project, month=month)
     if rows.filter(reached_at=None).update(reached_at=timezone.now()):
         emit(org_id, _name(budget, "reached"), target=budget.project, data=told(budget, rows.get()))
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.db import connection
@@ -112,7 +112,7 @@ def samples_of(project: Project, choices: Sequence[EngineChoice]) -> Samples:
     scans = Scan.objects.for_org(project.org_id).filter(status__in=[Scan.Status.DONE, Scan.Status.PARTIAL])
     others_last = Case(When(project=project, then=0), default=1)
     latest = scans.order_by(others_last, "-pk").values_list("pk", flat=True)[:LATEST]
-    parameters = {
+    parameters: dict[str, Any] = {
         "org": project.org_id,
         "scans": list(latest),
         "engines": [one.engine.key for one in choices],

@@ -33,7 +33,8 @@ _COUNTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One engine of the scan. `visibility` is the own brand's, once the scan has ended."""
+    """One engine of the scan. `visibility` is the own brand's, once the scan has ended; `unasked` answers were stopped
+    by a budget and count in neither `failed` nor `open`."""
 
     key: str
     label: str
@@ -41,6 +42,7 @@ class Lane:
     total: int
     succeeded: int
     failed: int
+    unasked: int
     open: int
     visibility: Estimate | None = None
     pause: Pause | None = None
@@ -181,7 +183,8 @@ def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None, pause: 
         surface_label=name.surface_label,
         total=counts["total"],
         succeeded=counts["succeeded"],
-        failed=counts["failed"],
+        failed=counts["failed"] - counts["unasked"],
+        unasked=counts["unasked"],
         open=counts["total"] - ended,
         visibility=visibility,
         pause=pause,

@@ -38,7 +38,7 @@ def costs(request: OrgRequest) -> HttpResponse:
         "period": period,
         "real": real,
         "simulated_costs": simulated,
-        "shows_simulated": shows_simulated,
+        "simulated": shows_simulated,
         "total": shown.total,
         "days": days_of(shown, period),
         "projects": lines_of_projects(shown, names),

@@ -19,6 +19,7 @@ from prompts import budgets
 from prompts.llm.simulator.server import Running
 from prompts.models import Project, Spending
 from scans import claims, schedule
+from scans.due import DueLane
 from scans.launch import CannotStart, cancel_scan, resume_scan
 from scans.models import Answer, Schedule
 from scans.schedule import ScheduleFields
@@ -58,6 +59,7 @@ def test_a_scan_is_stopped_to_the_answer(org: Organization, project: Project, si
     scan = reread(scan)
     assert statuses(scan) == {"succeeded": 7, "failed": 13}
     assert scan.status == "partial"
+    assert scan.budget_stop
     assert scan.budget_stop["limit"] == "answers"
     assert simulator.stats()["totals"]["requests"] == 7
     assert {answer.error_kind for answer in answers_of(scan)} == {"", "budget"}
@@ -186,7 +188,7 @@ def test_what_a_killed_worker_held_comes_back(org: Organization, project: Projec
     limit(org, answers=5)
     scan = started(project)
     lane, engine = answers_of(scan)[0].lane, answers_of(scan)[0].engine
-    wanted = [claims.DueLane(lane, engine, suspect=False, org_id=org.pk, count=3)]
+    wanted = [DueLane(lane, engine, suspect=False, org_id=org.pk, count=3)]
     assert len(claims.claim(wanted)) == 3
     assert len(claims.claim([replace(wanted[0], count=5)])) == 2  # what is left, whoever asks
     assert reread(scan).status == "running"
@@ -207,7 +209,7 @@ def test_an_answer_counts_in_the_month_in_which_it_was_claimed(
     started(project)
     claimed = claims.claim
 
-    def last_month(wanted: Sequence[claims.DueLane]) -> list[claims.Claimed]:
+    def last_month(wanted: Sequence[DueLane]) -> list[claims.Claimed]:
         held = claimed(wanted)
         with org_scope(org):
             Answer.objects.for_org(org).filter(pk__in=[one.id for one in held]).update(held_month=date(2026, 1, 1))
@@ -231,7 +233,7 @@ def test_parallel_claims_never_hold_more_than_the_budget(
     limit(org, answers=9)
     scan = started(project)
     first = answers_of(scan)[0]
-    wanted = [claims.DueLane(first.lane, first.engine, suspect=False, org_id=org.pk, count=4)]
+    wanted = [DueLane(first.lane, first.engine, suspect=False, org_id=org.pk, count=4)]
     most: list[int] = []
 
     def work() -> None:
