@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from django.db import OperationalError, connection
 
+from orgs.scoping import org_scope
 from prompts.llm.simulator.server import Running as Simulator
+from scans.launch import cancel_scan
 from scans.models import Scan
 from tests.chaos.exactness import Exactness, calls_in_ledger, exactness_of
 from tests.chaos.proxy import Proxy
@@ -66,6 +68,10 @@ class Installation:
             return statuses(scan)["succeeded"] > 0 and self.simulator.stats()["totals"]["in_flight"] > 0
 
         self.crew.wait_until(mid_scan, what="calls under way")
+
+    def cancel(self, scan: Scan) -> None:
+        with org_scope(scan.org_id):
+            assert cancel_scan(reread(scan), actor=None)
 
     def wait_until_ended(self, scan: Scan) -> Scan:
         self.crew.wait_until(lambda: not reread(scan).is_open, what="the scan's end")
