@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from prompts.llm.gauges import LaneGauge, forget, known_lanes, read_gauges
-from prompts.llm.lanes import End, Lanes, LaneState, provider_of, read_states
+from prompts.llm.lanes import End, Lanes, provider_of
 from prompts.llm.telling import Teller
 from prompts.llm.types import Limits
 
@@ -62,23 +62,21 @@ async def close() -> None:
         await kept[0].aclose()
 
 
-def lane_states(lane_keys: Iterable[str]) -> dict[str, LaneState] | None:
-    """What every lane is doing, for screens; None while Redis cannot be reached."""
-    lane_keys = list(lane_keys)
-    if not lane_keys:
+def lane_states(lane_keys: Iterable[str]) -> dict[str, LaneGauge] | None:
+    """What these lanes are doing; None while Redis cannot be reached."""
+    limits = {key: _limits_of_key(key) for key in sorted(set(lane_keys))}
+    if not limits:
         return {}
     try:
-        return read_states(_reader(settings.REDIS_URL), lane_keys)
+        return read_gauges(_reader(settings.REDIS_URL), limits)
     except UNREACHABLE:
         return None
 
 
 def lane_gauges(lane_keys: Iterable[str]) -> dict[str, LaneGauge] | None:
     """How busy these lanes are, and those that sent something lately; None while Redis cannot be reached."""
-    client = _reader(settings.REDIS_URL)
     try:
-        every = sorted({*lane_keys, *known_lanes(client)})
-        return read_gauges(client, {key: _limits_of_key(key) for key in every})
+        return lane_states({*lane_keys, *known_lanes(_reader(settings.REDIS_URL))})
     except UNREACHABLE:
         return None
 

@@ -15,13 +15,13 @@ from prompts.gateway import lane_states
 from scans.models import Answer, Scan
 
 if TYPE_CHECKING:
-    from prompts.llm.lanes import LaneState
+    from prompts.llm.gauges import LaneGauge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """`kind` is breaker_open, rate_limited, redis_down, or what the last calls failed with; `until` is None where
-    nobody can tell."""
+    """`kind` is breaker_open, day_spent, rate_limited, redis_down, or what the last calls failed with; `until` is None
+    where nobody can tell."""
 
     kind: str
     reason: str
@@ -47,12 +47,15 @@ def pauses_of(scan: Scan) -> dict[str, Pause]:
     return {engine: pause for engine, pause in found.items() if pause is not None}
 
 
-def _pause(row: dict[str, Any], state: LaneState | None) -> Pause | None:
-    if state and state.paused_until and state.breaker_open:
+def _pause(row: dict[str, Any], state: LaneGauge | None) -> Pause | None:
+    if state and state.until and state.shut:
         reason = _("The provider has been failing; one call will try again")
-        return Pause(kind="breaker_open", reason=reason, until=state.paused_until)
-    if state and state.paused_until:
-        return Pause(kind="rate_limited", reason=_("The provider's limit is reached"), until=state.paused_until)
+        return Pause(kind="breaker_open", reason=reason, until=state.until)
+    if state and state.until and state.day_spent:
+        reason = _("The day's budget of this provider key is spent")
+        return Pause(kind="day_spent", reason=reason, until=state.until)
+    if state and state.until:
+        return Pause(kind="rate_limited", reason=_("The provider's limit is reached"), until=state.until)
     if row["due_at"] > timezone.now() and row["kinds"]:
         reason = _("The last calls failed and will be made again")
         return Pause(kind=row["kinds"][0], reason=reason, until=row["due_at"])

@@ -13,7 +13,6 @@ from pathlib import Path
 from .errors import ErrorKind
 
 LUA = Path(__file__).with_name("lua").joinpath("breaker.lua").read_text()
-FIELDS = ("failures", "open_until", "probe_until")
 
 # The provider is not answering as it should, whatever we ask.
 FAILURES = frozenset(

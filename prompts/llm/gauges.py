@@ -58,7 +58,8 @@ class LaneGauge:
     `sent` and `sent_tokens` are how many. `window` is how many calls may be in flight. `why` names what lowered the
     limits: `told` by headers, `refused`, `low` where headers showed little left, `raised` while a limit that rose is
     climbed to. `day_left` is None where the day has no budget. `breaker` is `closed`, `open` or `half-open`; `until`
-    ends its pause, the one that a refusal asked for, or the day whose budget is spent."""
+    ends its pause, the one that a refusal asked for, or the day whose budget is spent: `shut` where the breaker (or its
+    probe) holds everything back, `day_spent` where the day does."""
 
     set: Limits
     requests_limit: int
@@ -69,6 +70,8 @@ class LaneGauge:
     breaker: str
     failures: int
     until: datetime | None
+    shut: bool = False
+    day_spent: bool = False
     sent: int = 0
     sent_tokens: int = 0
     in_flight: int = 0
@@ -162,6 +165,8 @@ def gauge(now: float, limits: Limits, kept: Kept) -> LaneGauge:
         breaker=_breaker(now, open_until),
         failures=int(failures),
         until=datetime.fromtimestamp(until / 1000, tz=UTC) if until > now else None,
+        shut=max(open_until, probe_until) > now,
+        day_spent=bool(spent),
         sent=_lately(now, kept.sent, b"r"),
         sent_tokens=_lately(now, kept.sent, b"t"),
         in_flight=kept.in_flight,

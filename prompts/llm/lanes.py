@@ -16,7 +16,6 @@ from .breaker import BreakerRules, Verdict
 from .limiter import Limits, Spent, day_offset
 
 if TYPE_CHECKING:
-    import redis
     from redis.asyncio import Redis
 
 SCRIPT = "\n".join(
@@ -64,15 +63,6 @@ class End:
         spent = self.spent
         figures = (self.ticket, spent.reserved, spent.used, _milliseconds(spent.age), self.verdict.value)
         return (*figures, spent.refusal(), *spent.learned())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneState:
-    """For screens. `paused_until` is None while the lane may send."""
-
-    paused_until: datetime | None = None
-    breaker_open: bool = False
-    failures: int = 0
 
 
 @dataclass(slots=True)
@@ -188,21 +178,6 @@ def provider_of(lane: str) -> str:
     return lane.partition("|")[2].partition(":")[0]
 
 
-def read_states(client: redis.Redis, lanes: Iterable[str]) -> dict[str, LaneState]:
-    """What every lane is doing, in one round trip of a synchronous client."""
-    lanes = list(lanes)
-    with client.pipeline(transaction=False) as pipe:
-        pipe.time()
-        for lane in lanes:
-            limiter_key, breaker_key, *_ = keys(lane)
-            pipe.hmget(limiter_key, limiter.FIELDS)
-            pipe.hmget(breaker_key, breaker.FIELDS)
-        (seconds, microseconds), *rows = pipe.execute()
-    now = seconds * 1e3 + microseconds / 1e3
-    pairs = zip(rows[::2], rows[1::2], strict=True)
-    return {lane: _state(now, *pair) for lane, pair in zip(lanes, pairs, strict=True)}
-
-
 def _set(lane: str, limits: Limits) -> tuple[str | int, ...]:
     offset = day_offset(provider_of(lane), at=datetime.now(tz=UTC)) if limits.day_requests or limits.day_tokens else 0
     minute = (limits.requests, limits.tokens, limits.concurrency)
@@ -211,23 +186,6 @@ def _set(lane: str, limits: Limits) -> tuple[str | int, ...]:
 
 def _pages(every: Sequence[Any], *, most: int = MOST_SLOTS) -> Iterable[Sequence[Any]]:
     return (every[start : start + most] for start in range(0, len(every), most))
-
-
-def _state(now: float, limiter_row: Sequence[bytes | None], breaker_row: Sequence[bytes | None]) -> LaneState:
-    (blocked_until,) = (_number(value) for value in limiter_row)
-    failures, open_until, probe_until = (_number(value) for value in breaker_row)
-    # While a probe is out the lane still waits for it.
-    shut_until = max(open_until, probe_until)
-    until = max(blocked_until, shut_until)
-    return LaneState(
-        paused_until=datetime.fromtimestamp(until / 1000, tz=UTC) if until > now else None,
-        breaker_open=shut_until > now,
-        failures=int(failures),
-    )
-
-
-def _number(value: bytes | None) -> float:
-    return float(value) if value is not None else 0.0
 
 
 def _milliseconds(seconds: float) -> str:

@@ -24,10 +24,9 @@ from zoneinfo import ZoneInfo
 
 from .types import Limits, Provider, RateLimits
 
-__all__ = ["FIELDS", "LUA", "Limits", "Spent", "day_offset", "day_start"]
+__all__ = ["LUA", "Limits", "Spent", "day_offset", "day_start"]
 
 LUA = Path(__file__).with_name("lua").joinpath("limiter.lua").read_text()
-FIELDS = ("blocked_until",)
 
 # Where a provider says when its day begins (ai.google.dev/gemini-api/docs/rate-limits); the others' is UTC's.
 _DAYS = {Provider.GOOGLE.value: ZoneInfo("America/Los_Angeles")}

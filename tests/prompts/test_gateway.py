@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from decimal import Decimal
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -7,7 +8,7 @@ from django.db import transaction
 
 from billing import meter
 from orgs.scoping import org_scope
-from prompts import gateway, traffic
+from prompts import budgets, gateway, traffic
 from prompts.gateway import EmbedCall, EngineUnavailable
 from prompts.llm import catalog
 from prompts.llm.errors import ErrorKind, LlmError
@@ -98,7 +99,7 @@ async def test_a_refusal_for_longer_than_anybody_waits_is_given_back_at_once(org
     assert got.slots == ()
     assert got.reason == "limited"
     assert 35 < got.retry_in <= 40
-    assert (await paused(lane)).paused_until is not None
+    assert (await paused(lane)).until is not None
 
 
 async def test_five_failures_pause_the_lane_for_everybody(org, lane, simulator):
@@ -110,7 +111,7 @@ async def test_five_failures_pause_the_lane_for_everybody(org, lane, simulator):
     got = await gateway.grant(lane, want=3)
     assert (got.slots, got.reason) == ((), "breaker_open")
     state = await paused(lane)
-    assert state.breaker_open
+    assert state.shut
     with pytest.raises(LlmError) as caught:
         await gateway.ask(call_of(org, lane))
     assert caught.value.kind is ErrorKind.BREAKER_OPEN
@@ -275,6 +276,21 @@ async def test_a_metered_call_uses_one(org, lane, settings, simulator):
 
 
 @pytest.mark.django_db
+async def test_nothing_is_asked_once_a_budget_of_money_is_used_up(org, lane, simulator):
+    def limited(money):
+        with org_scope(org):
+            budgets.save_budget(org, project=None, money=money, answers=None, actor=None)
+
+    await in_thread(limited, Decimal("0.00"))
+    with pytest.raises(LlmError, match="budget of") as caught:
+        await gateway.ask(call_of(org, lane))
+    assert caught.value.kind is ErrorKind.QUOTA
+    assert simulator.stats()["totals"]["requests"] == 0
+    await in_thread(limited, Decimal("0.01"))
+    await gateway.ask(call_of(org, lane))
+    assert len(await ledger(org)) == 1
+
+
 def test_an_unknown_engine_is_unavailable(org):
     with pytest.raises(EngineUnavailable, match="Did you mean"):
         lane_of(org, "openai:gpt-5-4-mini/web_search")

@@ -201,25 +201,20 @@ local function limiter_refused(lane, now, wait, explained)
   lane.blocked_until = math.max(lane.blocked_until, now + math.min(wait, LONGEST_BLOCK))
 end
 
--- What the clock says went out within the last minute.
-local function limiter_sent(clock, now)
-  if clock.interval == 0 then return 0 end
-  return math.max(0, math.min(clock.ahead, now) - math.max(clock.start, now - MINUTE)) / clock.interval
-end
-
 -- Whether less than a tenth is left although we did not take the rest: somebody else sends with the same key. A lane
 -- at its full pace leaves next to nothing of a sliding minute by itself, which is no reason to slow down.
 local function limiter_short(limit, left, sent)
-  if not limit or not left then return false end
-  return left * 10 < limit and sent + left < limit * 0.85
+  if not limit or not left or left * 10 >= limit then return false end
+  return sent() + left < limit * 0.85
 end
 
 -- What the provider's headers say of a limit, as (limit, left), each nil where they are silent. A limit that falls
--- counts at once; one that rises is climbed to. Whether one fell below what counted before.
-local function limiter_learn(lane, now, requests, requests_left, tokens, tokens_left)
+-- counts at once; one that rises is climbed to. Whether one fell below what counted before. `sent` tells how many
+-- requests ('r') or tokens ('t') went out within the last minute.
+local function limiter_learn(lane, now, requests, requests_left, tokens, tokens_left, sent)
   local before, tokens_before = lane.requests_limit, lane.tokens_limit
-  local short = limiter_short(requests, requests_left, limiter_sent(lane.requests, now))
-    or limiter_short(tokens, tokens_left, limiter_sent(lane.tokens, now))
+  local short = limiter_short(requests, requests_left, function() return sent('r') end)
+    or limiter_short(tokens, tokens_left, function() return sent('t') end)
   lane.requests_told = requests or lane.requests_told
   lane.tokens_told = tokens or lane.tokens_told
   limiter_bound(lane)
@@ -276,4 +271,13 @@ local function sent_count(key, now, slots, tokens)
   local old = math.floor(now / BUCKET) - 8
   redis.call('HDEL', key, 'r' .. old, 't' .. old, 'r' .. old - 1, 't' .. old - 1)
   redis.call('PEXPIRE', key, 2 * MINUTE)
+end
+
+-- What went out within the last minute, and a little before.
+local function sent_lately(key, now, kind)
+  local total, this = 0, math.floor(now / BUCKET)
+  for span = this - MINUTE / BUCKET, this do
+    total = total + (tonumber(redis.call('HGET', key, kind .. span)) or 0)
+  end
+  return total
 end

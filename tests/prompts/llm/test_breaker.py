@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 
 from prompts.llm.breaker import BreakerRules, Verdict, verdict
 from prompts.llm.errors import ErrorKind
-from prompts.llm.lanes import Lanes, LaneState, read_states
+from prompts.llm.gauges import read_gauges
+from prompts.llm.lanes import Lanes
 from prompts.llm.limiter import Limits
 from tests.prompts.llm.timeline import LANE, Timeline, timeline
 
@@ -176,20 +177,20 @@ async def test_screens_see_until_when_a_lane_is_paused():
             lanes = Lanes(client, rules=BreakerRules(threshold=1, cooldown=30.0))
             line = Timeline(lanes, Limits(requests=60))
             await line.finish(verdict=Verdict.FAILED)
-            states = read_states(reader, [LANE, "another"])
+            states = read_gauges(reader, dict.fromkeys([LANE, "another"], line.limits))
         seconds, _ = reader.time()
 
-    assert states["another"] == LaneState()
-    assert states[LANE].breaker_open
+    assert (states["another"].until, states["another"].shut) == (None, False)
+    assert states[LANE].shut
     assert states[LANE].failures == 1
-    assert 28 <= states[LANE].paused_until.timestamp() - seconds <= 31
+    assert 28 <= states[LANE].until.timestamp() - seconds <= 31
 
 
 async def test_screens_see_a_lane_that_a_provider_refused():
     async with Redis.from_url(settings.REDIS_URL) as client:
         await Timeline(Lanes(client), Limits(requests=60)).refused(retry_after=20.0)
     with redis_client.Redis.from_url(settings.REDIS_URL) as reader:
-        state = read_states(reader, [LANE])[LANE]
+        state = read_gauges(reader, {LANE: Limits(requests=60)})[LANE]
 
-    assert state.paused_until is not None
-    assert not state.breaker_open
+    assert state.until is not None
+    assert not state.shut

@@ -151,6 +151,19 @@ async def test_a_told_limit_that_explains_a_refusal_is_answer_enough():
         assert await line.sent_in(300) >= 0.95 * 60 * 5
 
 
+async def test_after_a_cut_what_was_sent_before_it_is_no_sign_of_somebody_else():
+    async with timeline(requests=600) as line:
+        await line.sent_in(60)
+        await line.finish(spent=Spent(refused=True, retry_after=54, told=RateLimits(requests_limit=60)))
+        line.now += 54
+        for _ in range(6):
+            await line.take(1)
+            await line.told(requests_limit=60, requests_remaining=0)
+            line.now += 1.1
+        line.now += 60
+        assert await line.sent_in(120) >= 0.95 * 120
+
+
 async def test_a_told_limit_that_rises_again_is_climbed_to():
     async with timeline(requests=600) as line:
         await line.told(requests_limit=60)

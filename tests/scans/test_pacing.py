@@ -1,0 +1,95 @@
+"""The whole way at a provider's limit: what Redis forgets, what the provider takes back, and what a day may hold."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+import redis as redis_client
+
+from orgs.scoping import org_scope
+from prompts import gateway
+from prompts.llm.simulator.server import Running
+from prompts.models import Brand, Project
+from scans import claims
+from scans.database import Database
+from scans.flights import Flights
+from scans.lanes import Lanes
+from scans.models import Scan
+from scans.pauses import pauses_of
+from scans.sharing import fair
+from tests.scans.running import ENGINES, add_prompts, calls, run, started, statuses, while_running
+
+pytestmark = pytest.mark.django_db(transaction=True)
+GOOGLE = ENGINES[2]  # its answers tell nothing of limits
+
+
+@pytest.fixture
+def scan(project: Project, own_brand: Brand, simulator: Running) -> Scan:
+    add_prompts(project, 45)
+    return started(project, engines=[GOOGLE])
+
+
+def answered(simulator: Running) -> int:
+    return int(simulator.stats()["totals"]["answers"])
+
+
+def test_redis_that_loses_its_data_twice_grants_nothing_anew(
+    scan: Scan, simulator: Running, redis: redis_client.Redis, settings: Any
+) -> None:
+    """Ten a second after a burst of six. Two bursts more, and the slots that were held granted twice, would save most
+    of the four seconds."""
+    settings.LLM_REQUESTS_PER_MINUTE = {**settings.LLM_REQUESTS_PER_MINUTE, "simulated": 600}
+
+    def lose_twice() -> None:
+        for mark in (12, 28):
+            while answered(simulator) < mark:
+                time.sleep(0.01)
+            redis.flushdb()
+
+    while_running(lose_twice, when=lambda: answered(simulator) > 0)
+    assert statuses(scan) == {"succeeded": 45}
+    moments = sorted(call.created_at for call in calls(scan.project))
+    assert (moments[-1] - moments[0]).total_seconds() > 3.4
+
+
+def test_a_provider_that_refuses_grounds_what_waits_for_its_slot(scan: Scan, simulator: Running) -> None:
+    simulator.fault("429", times=1, retry_after=20)
+    held = claims.claim(fair(claims.due_lanes(limit=9), room=9, flying={}))
+    lane = Lanes().of(scan.org_id, GOOGLE)
+    assert isinstance(lane, gateway.Lane)
+
+    async def fly() -> None:
+        database = Database()
+        flights = Flights(database)
+        storing = asyncio.create_task(flights.store_outcomes())
+        got = await gateway.grant(lane, want=9)
+        now = time.monotonic()
+        for number, (one, ticket) in enumerate(zip(held, got.tickets, strict=True)):
+            flights.take_off(one, lane, at=now + 600 * (number > 0), ticket=ticket)
+        while len(flights):
+            await flights.changed.wait()
+            flights.changed.clear()
+        storing.cancel()
+        await database.aclose()
+        await gateway.close()
+
+    asyncio.run(fly())
+    assert statuses(scan) == {"pending": 45}
+    assert simulator.stats()["totals"]["requests"] == 1
+
+
+def test_a_days_budget_holds_across_a_loss_of_redis(
+    scan: Scan, simulator: Running, redis: redis_client.Redis, settings: Any
+) -> None:
+    settings.LLM_REQUESTS_PER_DAY = {"simulated": 10}
+    assert run(budget_seconds=3)
+    assert statuses(scan) == {"succeeded": 10, "pending": 35}
+    redis.flushdb()
+    assert run(budget_seconds=3)
+    assert statuses(scan) == {"succeeded": 10, "pending": 35}
+    assert simulator.stats()["totals"]["requests"] == 10
+    with org_scope(scan.org_id):
+        [pause] = pauses_of(scan).values()
+    assert (pause.kind, pause.reason) == ("day_spent", "The day's budget of this provider key is spent")
+    assert pause.until is not None
