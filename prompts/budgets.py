@@ -107,6 +107,17 @@ def levels_of_projects(org_id: int, projects: Sequence[Project], *, at: date | N
     return [_level(month, one, limits.get(one.pk), spent.get(one.pk)) for one in projects]
 
 
+def used_up(org_id: int, project_id: int | None) -> str:
+    """The sentence about a budget of money that is used up, or nothing. One query where there is none."""
+    limits = Budget.objects.for_org(org_id).filter(Q(project=None) | Q(project_id=project_id), money__isnull=False)
+    for budget in limits.select_related("project").order_by("pk"):
+        spent = Spending.objects.for_org(org_id).filter(project=budget.project, month=month_of()).first()
+        level = _level(month_of(), budget.project, budget, spent)
+        if level.money_limit is not None and level.money >= level.money_limit:
+            return refusal(level, limit="money")
+    return ""
+
+
 def save_budget(
     org: Organization, *, project: Project | None, money: Decimal | None, answers: int | None, actor: User | None
 ) -> None:

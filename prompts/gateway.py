@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from billing import meter
 from orgs.scoping import scope_open
-from prompts import accounting, clock, ledger, traffic
+from prompts import accounting, budgets, clock, ledger, traffic
 from prompts.accounting import accounted
 from prompts.ledger import Slip
 from prompts.llm.errors import ErrorKind, LlmError
@@ -267,7 +267,12 @@ def _paused(lane: Lane, got: Grant) -> LlmError:
 
 @asynccontextmanager
 async def _metered(errand: Errand) -> AsyncGenerator[None, None]:
-    """One of `errand.metric`: reserved before, settled when it went well, released when not."""
+    """One of `errand.metric`: reserved before, settled when it went well, released when not. What no claim has measured
+    against its budgets is measured here: nothing is asked where one of money is used up."""
+    if errand.slip is None and (
+        refusal := await ledger.in_scope(errand.org_id, partial(budgets.used_up, errand.org_id, errand.project_id))
+    ):
+        raise LlmError(ErrorKind.QUOTA, refusal)
     if not errand.metric:
         yield
         return

@@ -275,7 +275,6 @@ async def test_a_metered_call_uses_one(org, lane, settings, simulator):
     assert await outcomes(org) == [(1, "bad_request"), (1, "ok")]
 
 
-@pytest.mark.django_db
 async def test_nothing_is_asked_once_a_budget_of_money_is_used_up(org, lane, simulator):
     def limited(money):
         with org_scope(org):
@@ -291,6 +290,7 @@ async def test_nothing_is_asked_once_a_budget_of_money_is_used_up(org, lane, sim
     assert len(await ledger(org)) == 1
 
 
+@pytest.mark.django_db
 def test_an_unknown_engine_is_unavailable(org):
     with pytest.raises(EngineUnavailable, match="Did you mean"):
         lane_of(org, "openai:gpt-5-4-mini/web_search")
