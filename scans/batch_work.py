@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from prompts import gateway
@@ -31,6 +31,7 @@ logger = logging.getLogger("prompter.scans")
 State = BatchJob.State
 
 AT_ONCE = 8  # jobs that one process looks after
+FRESH = 5.0  # seconds until it looks for more, whatever is under way
 CHUNK = 100  # results stored in one transaction
 MOST_TRIES = 8  # failures in a row until a batch is given up
 LONGEST_WAIT = 600.0  # seconds between two looks
@@ -44,17 +45,29 @@ async def run(*, budget_seconds: float, nudge: Callable[[], None]) -> int:
     """Look after whatever is due, until nothing is or the time is up; how many looks. `nudge` is told of answers that
     are to be asked live after all."""
     database, until, looks = Database(), time.monotonic() + budget_seconds, 0
-    keeper = Keeper(database, nudge)
+    keeper, under_way = Keeper(database, nudge), set[asyncio.Task[None]]()
     try:
-        while time.monotonic() < until:
-            jobs = await database(batch_jobs.claim, limit=AT_ONCE)
-            if not jobs:
-                break
-            await keeper.look_after_all(jobs)
+        while True:
+            # Whoever waits for a provider that hangs holds nobody else up.
+            room = AT_ONCE - len(under_way) if time.monotonic() < until else 0
+            jobs = await database(batch_jobs.claim, limit=room) if room else []
+            under_way |= {asyncio.create_task(keeper.look_after(job)) for job in jobs}
             looks += len(jobs)
-        return looks
+            if not under_way:
+                return looks
+            done, under_way = await asyncio.wait(under_way, timeout=FRESH, return_when=asyncio.FIRST_COMPLETED)
+            _tell_of_failures(done)
     finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         await database.aclose()
+
+
+def _tell_of_failures(done: Iterable[asyncio.Task[None]]) -> None:
+    for task in done:
+        if failure := task.exception():
+            logger.error("a batch job could not be looked after", exc_info=failure)
 
 
 class Keeper:
@@ -63,11 +76,6 @@ class Keeper:
         self._nudge = nudge
         self._lanes = Lanes()
         self._store = Store()
-
-    async def look_after_all(self, jobs: Sequence[Job]) -> None:
-        for failure in await asyncio.gather(*map(self.look_after, jobs), return_exceptions=True):
-            if failure is not None:
-                logger.error("a batch job could not be looked after", exc_info=failure)
 
     async def look_after(self, job: Job) -> None:
         """One step. A failure of ours costs this job a while, and no other job anything."""
