@@ -17,7 +17,7 @@ from billing.meter import month_of
 from orgs.events import difference, emit
 from orgs.models import Organization
 from prompts.models import Budget, Project, Spending
-from prompts.spending import WARN_AT, month_after
+from prompts.spending import WARN_AT, event_of, month_after
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -130,7 +130,7 @@ def save_budget(
         if money is None and answers is None:
             if found:
                 found.delete()
-                emit(org, "budget.removed", actor=actor, target=project, before=before, data=_of(project))
+                emit(org, event_of(project, "removed"), actor=actor, target=project, before=before, data=_of(project))
             return
         budget = Budget(org_id=org.pk, project=project, money=money, answers=answers)
         # Of two that set the first budget at once, the later one counts.
@@ -139,7 +139,7 @@ def save_budget(
         )
         changed = difference(before, _told(budget))
         if changed["after"]:
-            emit(org, "budget.saved", actor=actor, target=project, data=_of(project), **changed)
+            emit(org, event_of(project, "saved"), actor=actor, target=project, data=_of(project), **changed)
             _forget_warnings(budget)
 
 

@@ -80,13 +80,23 @@ declare(
         ),
         "costs.exported": Declared(meaning=_("Costs were exported"), sentence=_("{actor} exported the costs")),
         "budget.saved": Declared(
-            meaning=_("A monthly budget was set or changed"),
-            sentence=_("{actor} set a monthly budget {data.project_name}"),
+            meaning=_("The organization's monthly budget was set or changed"),
+            sentence=_("{actor} set the organization's monthly budget"),
             link=_BUDGETS,
         ),
         "budget.removed": Declared(
-            meaning=_("A monthly budget was removed"),
-            sentence=_("{actor} removed a monthly budget {data.project_name}"),
+            meaning=_("The organization's monthly budget was removed"),
+            sentence=_("{actor} removed the organization's monthly budget"),
+            link=_BUDGETS,
+        ),
+        "project_budget.saved": Declared(
+            meaning=_("A project's monthly budget was set or changed"),
+            sentence=_("{actor} set the monthly budget of {target}"),
+            link=_BUDGETS,
+        ),
+        "project_budget.removed": Declared(
+            meaning=_("A project's monthly budget was removed"),
+            sentence=_("{actor} removed the monthly budget of {target}"),
             link=_BUDGETS,
         ),
         "budget.warned": Declared(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from billing.meter import month_of
 from orgs.events import emit
-from prompts.models import Budget, Spending
+from prompts.models import Budget, Project, Spending
 
 WARN_AT = Decimal("0.8")  # of a budget
 
@@ -89,7 +89,7 @@ def mark_reached(org_id: int, budget: Budget, *, month: date) -> None:
     """Tell that a budget stopped a scan, once a month."""
     rows = Spending.objects.for_org(org_id).filter(project=budget.project, month=month)
     if rows.filter(reached_at=None).update(reached_at=timezone.now()):
-        emit(org_id, _name(budget, "reached"), target=budget.project, data=told(budget, rows.get()))
+        emit(org_id, event_of(budget.project, "reached"), target=budget.project, data=told(budget, rows.get()))
 
 
 def month_after(month: date) -> date:
@@ -119,9 +119,9 @@ def _warn(org_id: int, spending_id: int, budget_id: int) -> None:
     rows = Spending.objects.for_org(org_id).filter(pk=spending_id)
     rows.update(warned_at=timezone.now())
     budget = Budget.objects.for_org(org_id).select_related("project").get(pk=budget_id)
-    emit(org_id, _name(budget, "warned"), target=budget.project, data=told(budget, rows.get()))
+    emit(org_id, event_of(budget.project, "warned"), target=budget.project, data=told(budget, rows.get()))
 
 
-def _name(budget: Budget, what: str) -> str:
+def event_of(project: Project | None, what: str) -> str:
     """Events of the organization's budget and of a project's are told in different words."""
-    return f"project_budget.{what}" if budget.project_id else f"budget.{what}"
+    return f"project_budget.{what}" if project else f"budget.{what}"
