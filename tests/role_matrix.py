@@ -223,14 +223,15 @@ row("api-member-detail", at=COLLEAGUE, send={"role": "admin"},
 row("api-webhook-list", send={"url": "https://93.184.215.14/", "events": ["scan.finished"]},
                                                           get="401 404 404 403 403 200 200",
                                                          post="401 404 404 403 403 201 201")
-row("api-webhook-detail", at=WEBHOOK,                     get="401 404 404 403 403 200 200",
+row("api-webhook-detail", at=WEBHOOK, send={"description": "Of Acme alone"},
+                                                          get="401 404 404 403 403 200 200",
                                                         patch="401 404 404 403 403 200 200",
                                                        delete="401 404 404 403 403 204 204")
 row("api-webhook-rotate", at=WEBHOOK,                    post="401 404 404 403 403 200 200")
 row("api-webhook-test", at=WEBHOOK,                      post="401 404 404 403 403 201 201")
 row("api-webhook-delivery-list",                          get="401 404 404 403 403 200 200")
 row("api-webhook-delivery-detail", at=DELIVERY,           get="401 404 404 403 403 200 200")
-row("api-webhook-delivery-again", at=DELIVERY,           post="401 404 404 403 403 409 409")
+row("api-webhook-delivery-again", at=DELIVERY,           post="401 404 404 403 403 200 200")
 row("api-invitation-list", send={"email": "new@example.com", "role": "member"},
                                                           get="401 404 404 403 403 200 200",
                                                          post="401 404 404 403 403 201 201")

@@ -74,18 +74,21 @@ def _loop() -> Iterator[asyncio.AbstractEventLoop]:
 def _send_all(until: float, keep: Callable[[], None], resolve: Resolve) -> None:
     open_: dict[Future[Outcome], Job] = {}
     with _loop() as loop:
-        while True:
-            jobs = queue.claim(room=AT_ONCE - len(open_)) if time.monotonic() < until else []
-            for job in jobs:
-                if parcel := _parcel(job):
-                    open_[asyncio.run_coroutine_threadsafe(attempt(parcel, resolve=resolve), loop)] = job
-            if not open_ and not jobs:
-                return
+        while _begin(open_, loop, until, resolve) or open_:
             done, _open = wait(open_, timeout=_TICK, return_when=FIRST_COMPLETED)
             for future in done:
                 job = open_.pop(future)
                 queue.record(job, _outcome(job, future))
             keep()
+
+
+def _begin(open_: dict[Future[Outcome], Job], loop: asyncio.AbstractEventLoop, until: float, resolve: Resolve) -> bool:
+    """As many as there is room for; whether anything was due."""
+    jobs = queue.claim(room=AT_ONCE - len(open_)) if time.monotonic() < until else []
+    for job in jobs:
+        if parcel := _parcel(job):
+            open_[asyncio.run_coroutine_threadsafe(attempt(parcel, resolve=resolve), loop)] = job
+    return bool(jobs)
 
 
 def _outcome(job: Job, future: Future[Outcome]) -> Outcome:

@@ -33,14 +33,14 @@ QUIET = {
     # Nothing to do for the owner in the matrix's world; the acts themselves are tested where they are.
     "api-scan-estimate": "tells and changes nothing",
     "api-scan-resume": "no budget stopped it",
+    "api-schedule-resume": "it is not paused",
     "api-scan-retry": "no answer failed",
     "org-delete-cancel": "the organization is not closing",
     "org-leave": "the only owner stays",
     "scan-cancel": "the scan has ended",
     "scan-resume": "no budget stopped it",
     "scan-retry": "no answer failed",
-    "schedule-pause": "no schedule",
-    "schedule-resume": "no schedule",
+    "schedule-resume": "it is not paused",
 }
 
 

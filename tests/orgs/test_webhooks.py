@@ -14,7 +14,7 @@ from orgs.events import emit
 from orgs.models import Event, Organization, WebhookDelivery, WebhookEndpoint
 from orgs.outbound import Answered
 from orgs.scoping import all_orgs_scope, org_scope
-from orgs.webhooks import endpoints, queue
+from orgs.webhooks import endpoints, queue, sending
 from orgs.webhooks.endpoints import EndpointFields
 from orgs.webhooks.offers import offer, offers
 from orgs.webhooks.queue import PATIENCE, Outcome
@@ -208,6 +208,16 @@ def test_a_redirect_is_a_failure_and_is_not_followed(org: Organization, owner: U
     told(org)
     send()
     assert (delivery(org).status, delivery(org).code, len(receiver.received)) == ("pending", 302, 1)
+
+
+def test_a_receiver_that_keeps_us_waiting_is_left(
+    org: Organization, owner: User, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "SECONDS", 0.3)
+    added(org, owner, "/slow")
+    told(org)
+    send()
+    assert (delivery(org).status, delivery(org).history[0]["problem"]) == ("pending", "time")
 
 
 def test_only_the_beginning_of_an_answer_is_kept(org: Organization, owner: User, receiver: Receiver) -> None:
