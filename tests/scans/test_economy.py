@@ -16,7 +16,7 @@ from prompts.llm import catalog
 from prompts.llm.simulator.server import Running
 from prompts.llm.types import Usage
 from prompts.models import LlmCall, Project
-from scans import batch_jobs
+from scans import batch_jobs, tasks
 from scans.launch import cancel_scan, retry_failed
 from tests.scans.economy import (
     BATCHED,
@@ -461,3 +461,12 @@ def test_results_that_break_off_are_read_on_later(project: Project, simulator: R
     assert statuses(scan) == {"succeeded": 250}
     assert len(calls(project)) == 250
     assert jobs_of(scan)[0].answered == 250
+
+
+def test_the_task_that_the_clock_calls_looks_after_batches(project: Project) -> None:
+    scan = economy_scan(project, GEMINI)
+    tasks.look_after_batches()
+    assert states(scan) == ["waiting"]
+    make_due(scan)
+    tasks.look_after_batches()
+    assert statuses(scan) == {"succeeded": 4}
