@@ -121,7 +121,10 @@ def switch_on(endpoint: WebhookEndpoint, *, actor: User) -> bool:
 
 
 def test(endpoint: WebhookEndpoint, *, actor: User) -> WebhookDelivery:
-    """One delivery that tells of nothing, tried once."""
+    """One delivery that tells of nothing, tried once; the one that waits already, however often it is asked for."""
+    waiting = WebhookDelivery.objects.for_org(endpoint.org_id).filter(endpoint=endpoint, type=TEST, status="pending")
+    if found := waiting.first():
+        return found
     now = timezone.now()
     with transaction.atomic():
         delivery = WebhookDelivery.objects.for_org(endpoint.org_id).create(

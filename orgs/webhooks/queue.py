@@ -50,10 +50,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """All that sending it needs. `secrets` are those that sign now, newest first."""
+    """All that sending it needs. `timestamp` is the database's, whose clock one may trust; `secrets` are those that
+    sign now, newest first."""
 
     url: str
     message_id: str
+    timestamp: int
     body: bytes
     secrets: tuple[str, ...]
 
@@ -136,7 +138,7 @@ def anything_due() -> bool:
 def parcel_of(job: Job) -> Parcel | None:
     """Makes the body where this is the first attempt. None where somebody else has the delivery by now."""
     with org_scope(job.org_id):
-        delivery = _held(job).select_related("endpoint", "event__org").first()
+        delivery = _held(job).select_related("endpoint", "event__org").annotate(clock=Now()).first()
         if delivery is None:
             return None
         if not delivery.body and delivery.event is not None:
@@ -146,6 +148,7 @@ def parcel_of(job: Job) -> Parcel | None:
         return Parcel(
             url=delivery.endpoint.url,
             message_id=delivery.message_id,
+            timestamp=int(delivery.clock.timestamp()),
             body=delivery.body.encode(),
             secrets=endpoints.signing_secrets(delivery.endpoint),
         )

@@ -110,8 +110,8 @@ def _parcel(job: Job) -> Parcel | None:
 
 
 async def attempt(parcel: Parcel, *, resolve: Resolve = system_resolver) -> Outcome:
-    """One request, signed at this moment."""
-    signed = signed_headers(parcel.secrets, message_id=parcel.message_id, timestamp=int(time.time()), body=parcel.body)
+    """One request, signed for this attempt."""
+    signed = signed_headers(parcel.secrets, message_id=parcel.message_id, timestamp=parcel.timestamp, body=parcel.body)
     headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, **signed}
     begun = time.monotonic()
     try:
