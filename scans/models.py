@@ -58,7 +58,10 @@ class Scan(OrgModel):
             models.UniqueConstraint(fields=["org", "batch"], condition=~Q(batch=""), name="scans_scan_batch_once"),
             models.CheckConstraint(condition=Q(total__gte=1), name="scans_scan_not_empty"),
         ]
-        indexes = [models.Index(fields=["project", "-created_at"], name="scans_scan_recent")]
+        indexes = [
+            models.Index(fields=["project", "-created_at"], name="scans_scan_recent"),
+            models.Index(fields=["finished_at"], name="scans_scan_ended"),
+        ]
 
     def __str__(self) -> str:
         return f"Scan {self.pk}"

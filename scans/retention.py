@@ -19,6 +19,7 @@ from scans.models import Answer, Scan
 BATCH = 500  # answers in one transaction, with their mentions and citations
 _REASON = "retention"
 
+# Along scans_scan_ended, from the oldest on.
 _DUE = """
 SELECT scan.org_id, scan.id FROM scans_scan scan JOIN orgs_organization org ON org.id = scan.org_id
 WHERE scan.finished_at < now() AND scan.status NOT IN ('queued', 'running')
