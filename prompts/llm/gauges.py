@@ -40,6 +40,7 @@ _LEARNED = (
     "factor",
     "factor_at",
     "cut_at",
+    "fell_at",
     "requests_told",
     "tokens_told",
     "window",

@@ -104,7 +104,7 @@ function operations.finish()
     local refusal = given(at + 5)
     local function left(index) return not refusal and given(at + index) or nil end
     local function sent(kind) return sent_lately(KEYS[4], now, kind) end
-    local fell = limiter_learn(lane, now, given(at + 6), left(7), given(at + 8), left(9), sent)
+    local fell = limiter_learn(lane, now, age, given(at + 6), left(7), given(at + 8), left(9), sent)
     if refusal then
       limiter_refused(lane, now, refusal, fell)
     elseif verdict == 'answered' then

@@ -48,7 +48,7 @@ end
 local function limiter_load(key, now, set)
   local saved = redis.call('HMGET', key, 'requests_ahead', 'requests_start', 'tokens_ahead', 'tokens_start',
     'blocked_until', 'factor', 'factor_at', 'cut_at', 'requests_told', 'tokens_told', 'window', 'calm', 'latency',
-    'usual', 'day', 'day_requests', 'day_tokens', 'epoch', 'set', 'why')
+    'usual', 'day', 'day_requests', 'day_tokens', 'epoch', 'set', 'why', 'fell_at')
   local lane = {
     key = key,
     set = set,
@@ -69,6 +69,7 @@ local function limiter_load(key, now, set)
     epoch = saved[18] or nil,
     was_set = saved[19] or '',
     why = saved[20] or '',
+    fell_at = tonumber(saved[21]),
   }
   local day = tonumber(saved[15])
   lane.day_known = day ~= nil
@@ -97,6 +98,7 @@ local function limiter_save(lane, now)
   also('latency', lane.latency and exact(lane.latency))
   also('usual', lane.usual and exact(lane.usual))
   also('epoch', lane.epoch)
+  also('fell_at', lane.fell_at and exact(lane.fell_at))
   if lane.day_known then
     also('day', lane.day)
     also('day_requests', lane.day_requests)
@@ -209,16 +211,26 @@ local function limiter_short(limit, left, sent)
 end
 
 -- What the provider's headers say of a limit, as (limit, left), each nil where they are silent. A limit that falls
--- counts at once; one that rises is climbed to. Whether one fell below what counted before. `sent` tells how many
--- requests ('r') or tokens ('t') went out within the last minute.
-local function limiter_learn(lane, now, requests, requests_left, tokens, tokens_left, sent)
+-- counts at once; one that rises is climbed to, unless a call tells it that was sent before the last one fell. Whether
+-- one fell below what counted before. `sent` tells how many requests ('r') or tokens ('t') went out within the last
+-- minute.
+local function limiter_learn(lane, now, age, requests, requests_left, tokens, tokens_left, sent)
   local before, tokens_before = lane.requests_limit, lane.tokens_limit
   local short = limiter_short(requests, requests_left, function() return sent('r') end)
     or limiter_short(tokens, tokens_left, function() return sent('t') end)
-  lane.requests_told = requests or lane.requests_told
-  lane.tokens_told = tokens or lane.tokens_told
+  local function told(figure, was)
+    if lane.fell_at and now - age <= lane.fell_at and figure and was and figure > was then return was end
+    return figure or was
+  end
+  lane.requests_told = told(requests, lane.requests_told)
+  lane.tokens_told = told(tokens, lane.tokens_told)
   limiter_bound(lane)
   local fell = lane.requests_limit < before or lane.tokens_limit < tokens_before
+  if fell then lane.fell_at = now end
+  if fell and lane.why == 'raised' and lane.requests_limit > 0 then
+    lane.factor = math.min(1, lane.factor * before / lane.requests_limit)
+    limiter_pace(lane)
+  end
   if lane.requests_limit > before and before > 0 then
     lane.factor = math.max(LEAST, lane.factor * before / lane.requests_limit)
     if lane.factor < 1 then lane.why = 'raised' end

@@ -164,9 +164,18 @@ async def test_after_a_cut_what_was_sent_before_it_is_no_sign_of_somebody_else()
         assert await line.sent_in(120) >= 0.95 * 120
 
 
+async def test_answers_that_were_on_their_way_when_a_limit_fell_do_not_raise_it():
+    async with timeline(requests=600) as line:
+        await line.finish(spent=Spent(refused=True, retry_after=0, told=RateLimits(requests_limit=60)))
+        line.now += 1
+        await line.finish(spent=Spent(age=5.0, told=RateLimits(requests_limit=600)))
+        assert 0.95 * 300 <= await line.sent_in(300) <= 300
+
+
 async def test_a_told_limit_that_rises_again_is_climbed_to():
     async with timeline(requests=600) as line:
         await line.told(requests_limit=60)
+        line.now += 1
         await line.told(requests_limit=600)
         assert await line.sent_in(60) < 200
         line.now += 300
