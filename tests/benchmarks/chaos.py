@@ -13,7 +13,7 @@ from config.supervisor import child_environment
 from tests.benchmarks import stack
 from tests.benchmarks.report import Goal, Report, percentile
 from tests.benchmarks.throughput import ENGINES, _project
-from tests.chaos.services import OWN_SESSIONS, Services, running_services
+from tests.chaos.stores import OWN_SESSIONS, Services, running_services
 
 if TYPE_CHECKING:
     from scans.models import Scan

@@ -17,7 +17,7 @@ from config.embedded import postgres
 from prompts.llm.simulator.server import Running
 from tests.chaos.installation import Installation
 from tests.chaos.proxy import Proxy
-from tests.chaos.services import OWN_SESSIONS, Services, running_services
+from tests.chaos.stores import OWN_SESSIONS, Services, running_services
 from tests.chaos.workers import crew
 from tests.scans.running import forget_connections
 

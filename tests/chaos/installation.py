@@ -12,7 +12,7 @@ from scans.launch import cancel_scan
 from scans.models import Scan
 from tests.chaos.exactness import Exactness, calls_in_ledger, exactness_of
 from tests.chaos.proxy import Proxy
-from tests.chaos.services import Services
+from tests.chaos.stores import Services
 from tests.chaos.workers import Crew
 from tests.scans.running import reread, statuses
 
