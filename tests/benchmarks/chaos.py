@@ -12,7 +12,7 @@ from config.embedded.place import BASE_DIR
 from config.supervisor import child_environment
 from tests.benchmarks import stack
 from tests.benchmarks.report import Goal, Report, percentile
-from tests.benchmarks.throughput import ENGINES, _project
+from tests.benchmarks.scanned import ENGINES, _project
 from tests.chaos.stores import OWN_SESSIONS, Services, running_services
 
 if TYPE_CHECKING:

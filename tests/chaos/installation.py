@@ -45,6 +45,7 @@ class Installation:
             return True
 
         self.crew.wait_until(emptied, what="the tables to be empty")
+        self.services.forget_lanes()
 
     def _truncate(self) -> None:
         with connection.cursor() as cursor:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+import redis
 
 from config.embedded import postgres, processes, valkey
 from config.embedded.place import UNPRIVILEGED_USER, Place
@@ -74,6 +75,12 @@ class Services:
     def start_redis(self) -> None:
         valkey.start(self.place)
 
+    def forget_lanes(self) -> None:
+        """What one test taught about providers."""
+        with redis.Redis.from_url(self.direct_redis_url) as client:
+            for key in client.scan_iter("llm:*"):
+                client.delete(key)
+
     def _superuser(self) -> psycopg.Connection:
         return postgres._superuser(self.place, postgres.DATABASE)
 
@@ -104,13 +111,13 @@ def running_services(folder: Path | None = None, *, fast: bool = True, anew: boo
         stack.callback(_kill_all, place)
         valkey.start(place)
         socket = place.sockets / f".s.PGSQL.{postgres.PORT}"
-        redis = urlsplit(valkey.url(place))
-        assert redis.hostname is not None
-        assert redis.port is not None
+        address = urlsplit(valkey.url(place))
+        assert address.hostname is not None
+        assert address.port is not None
         yield Services(
             place=place,
             database=stack.enter_context(Proxy(socket).serving()),
-            redis=stack.enter_context(Proxy((redis.hostname, redis.port)).serving()),
+            redis=stack.enter_context(Proxy((address.hostname, address.port)).serving()),
         )
 
 
