@@ -66,3 +66,24 @@ def test_planted_migrations_are_found() -> None:
         "x: RunPython cannot be taken back",
     ]
     assert list(migration_problems("x", [bare, reference, Wall("bare")])) == []
+
+
+def indexes_of_the_organization_alone() -> list[str]:
+    """Without statistics the planner checks every composite key by such a one, and walks the whole organization."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_attribute a"
+            " ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND a.attname = 'org_id'"
+            " WHERE i.indnatts = 1 AND NOT i.indisunique AND i.indpred IS NULL"
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+def test_no_tenant_table_has_an_index_of_the_organization_alone(db: None) -> None:
+    assert indexes_of_the_organization_alone() == []
+
+
+def test_a_planted_index_of_the_organization_alone_is_found(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE INDEX planted ON scans_answer (org_id)")
+    assert indexes_of_the_organization_alone() == ["planted"]
