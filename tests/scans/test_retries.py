@@ -1,6 +1,11 @@
 """The retry budget: what failing calls may add to a provider's load, and what becomes of those it has no room for."""
 
+import pytest
+
+from prompts.llm.simulator.server import Running
+from prompts.models import Project
 from scans.retries import AT_ONCE, LONGEST, RetryBudgets
+from tests.scans.running import add_prompts, answers_of, reread, run, started
 
 LANE = "sim-openai|openai:gpt-5-mini"
 
@@ -71,3 +76,21 @@ def test_old_accounts_are_forgotten() -> None:
     for scan in range(1_500):
         budgets.wait(scan, LANE)
     assert len(budgets._accounts) == 1_000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_without_a_budget_says_so(
+    project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is earned and nothing may wait: the first failure is the last."""
+    monkeypatch.setattr("scans.retries.AT_ONCE", 0.0)
+    monkeypatch.setattr("scans.retries.LONGEST", 0.0)
+    simulator.fault("500")
+    add_prompts(project, 2)
+    scan = started(project)
+    run()
+    assert reread(scan).status == "failed"
+    answers = answers_of(scan)
+    assert {(answer.error_kind, answer.attempts) for answer in answers} == {("retry_budget", 1)}
+    assert answers[0].error.startswith("Too many calls failed, so this one was not made again.")
+    assert simulator.stats()["totals"]["requests"] == 2
