@@ -102,7 +102,7 @@ row("engines",                                            get="302 404 404 200 2
                                                          post="302 404 404 403 302 302 302")
 row("provider-keys",                                      get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 422 422")
-row("provider-key-limits", at=KEY,                        get="302 404 404 403 403 200 200",
+row("provider-key-limits", at=KEY, send={"requests_per_day": "1000"}, get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
 row("provider-key-delete", at=KEY,                        get="302 404 404 403 403 200 200",
                                                          post="302 404 404 403 403 302 302")
