@@ -104,7 +104,7 @@ def _run(
         # Evenly over the scan, give or take a little; the last one still has something to break.
         share = (nth - 0.5 + dice.uniform(-0.4, 0.4)) / (options.kills + 0.5)
         _look_until(lambda reached=share: recoveries.look() >= reached * scan.total, scan)
-        all_ready(installation)
+        _look_until(lambda: recoveries.look() >= 0 and installation.crew.all_ready(), scan)
         recoveries.begin(kind)
         done.append(strike(kind, installation, scan, dice))
         print(f"{time.monotonic() - began:6.1f} s  {kind}, {done[-1].in_flight} calls under way", flush=True)

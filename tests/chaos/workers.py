@@ -124,6 +124,10 @@ class Crew:
             again = self._start(running.name, running.command, clock_off_by=running.clock_off_by)
             self._running[running.name] = again
 
+    def all_ready(self) -> bool:
+        """Of those that run."""
+        return all(any(sign in one.output() for sign in READY.values()) for one in self._running.values())
+
     def end(self, *names: str) -> None:
         """These, or everybody."""
         for name in names or list(self._running):
