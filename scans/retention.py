@@ -7,6 +7,7 @@ one goes on. A project's latest scan with answers stays, whatever its age: it is
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -45,14 +46,19 @@ class Aged:
 def sweep(*, seconds: float) -> Aged:
     """Delete what is too old, oldest first, for about so many seconds."""
     deadline, answers, scans = time.monotonic() + seconds, 0, 0
-    while found := due(limit=100):
-        for org_id, scan_id in found:
-            while gone := age_some(org_id, scan_id, limit=BATCH):
-                answers += gone
-                if time.monotonic() > deadline:
-                    return Aged(answers=answers, scans=scans, more=True)
-            scans += 1
+    for org_id, scan_id in _oldest():
+        while gone := age_some(org_id, scan_id, limit=BATCH):
+            answers += gone
+            if time.monotonic() > deadline:
+                return Aged(answers=answers, scans=scans, more=True)
+        scans += 1
     return Aged(answers=answers, scans=scans)
+
+
+def _oldest() -> Iterator[tuple[int, int]]:
+    """What is due, until nothing is."""
+    while found := due(limit=100):
+        yield from found
 
 
 def due(*, limit: int) -> list[tuple[int, int]]:

@@ -321,10 +321,7 @@ class World:
         longest = 0.0
         for table in reversed(TABLES):
             part = f"ageing.{table}_{self.months[0]:%Y%m}"
-            if table != "scans_answer":
-                longest = max(longest, _timed(f"ALTER TABLE ageing.{table} DETACH PARTITION {part} CONCURRENTLY"))
-            else:  # refused concurrently where other tables refer to the partitioned one: it looks through them
-                longest = max(longest, _timed(f"ALTER TABLE ageing.{table} DETACH PARTITION {part}"))
+            longest = max(longest, _timed(f"ALTER TABLE ageing.{table} DETACH PARTITION {part} CONCURRENTLY"))
             longest = max(longest, _timed(f"DROP TABLE {part}"))
         return longest
 
