@@ -105,10 +105,10 @@ def _run(unit: str, options: argparse.Namespace, simulator: int) -> Outcome:
     limit = Decimal(LIMIT)
     _use_up(org, unit, left=Decimal(options.answers) if unit == "answers" else options.money)
     before = _calls(simulator)
-    began = time.monotonic()
-    for project in projects:
-        with org_scope(org):
+    with org_scope(org):  # one commit: workers see all of them at the same moment
+        for project in projects:
             start_scan(project, source=Scan.Source.COMMAND)
+    began = time.monotonic()
     deadline = time.monotonic() + PATIENCE
     while _open_scans(org) and time.monotonic() < deadline:
         time.sleep(0.2)
