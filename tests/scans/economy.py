@@ -9,7 +9,7 @@ from prompts.llm.simulator.server import Running
 from prompts.models import Project
 from scans import batch_work
 from scans.models import BatchJob, Scan
-from tests.scans.running import started
+from tests.scans.running import run, started
 
 CLAUDE = "anthropic:claude-haiku-4-5/web_search"
 GPT = "openai:gpt-5.4-mini/model"
@@ -26,6 +26,12 @@ def look_after(*, nudged: list[int] | None = None) -> int:
     """Everything that is due, as one run of the task does."""
     told = [] if nudged is None else nudged
     return batch_work.look_after_due(budget_seconds=30.0, nudge=lambda: told.append(1))
+
+
+def ask_live() -> None:
+    """Everything that is due, however long the machine takes."""
+    while run():
+        pass
 
 
 def jobs_of(scan: Scan) -> list[BatchJob]:

@@ -24,6 +24,7 @@ from tests.scans.economy import (
     GEMINI,
     GPT,
     SEARCHING_GPT,
+    ask_live,
     batched_at,
     change_jobs,
     economy_scan,
@@ -34,7 +35,7 @@ from tests.scans.economy import (
     past_deadline,
     states,
 )
-from tests.scans.running import add_prompts, answers_of, calls, events, level, reread, run, started, statuses
+from tests.scans.running import add_prompts, answers_of, calls, events, level, reread, started, statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +49,7 @@ def project(project: Project, simulator: Running) -> Project:
 def test_batches_answer_what_they_can_and_the_rest_is_asked_live(project: Project) -> None:
     scan = economy_scan(project, *BATCHED, SEARCHING_GPT)
     assert Counter(answer.batch_job_id is not None for answer in answers_of(scan)) == {True: 12, False: 4}
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 4, "pending": 12}
     assert look_after() == 3
     assert states(scan) == ["waiting"] * 3
@@ -71,7 +72,7 @@ def test_a_scan_without_economy_hands_nothing_over(project: Project) -> None:
 def test_engines_without_batches_are_asked_live_in_economy_mode_too(project: Project) -> None:
     scan = economy_scan(project, SEARCHING_GPT)
     assert jobs_of(scan) == []
-    run()
+    ask_live()
     assert reread(scan).status == "done"
 
 
@@ -83,7 +84,7 @@ def test_answers_of_a_batch_are_those_that_live_ones_would_have_been(project: Pr
     batched = {(a.engine, a.prompt_text): (a.text, a.model, a.input_tokens, a.searches) for a in answers_of(scan)}
     simulator.reset()
     live = started(project, engines=list(BATCHED))
-    run()
+    ask_live()
     assert batched == {
         (a.engine, a.prompt_text): (a.text, a.model, a.input_tokens, a.searches) for a in answers_of(live)
     }
@@ -117,7 +118,7 @@ def test_what_a_batch_has_not_answered_in_time_is_asked_live(project: Project, s
     simulator.options(batch_seconds=3600.0)
     scan = economy_scan(project)
     look_after()
-    run()
+    ask_live()
     assert statuses(scan) == {"pending": 12}
     past_deadline(scan)
     look_after()
@@ -128,7 +129,7 @@ def test_what_a_batch_has_not_answered_in_time_is_asked_live(project: Project, s
     look_after(nudged=nudged)
     assert nudged
     assert states(scan) == ["done"] * 3
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 12}
     assert reread(scan).status == "done"
     assert {row.batched for row in calls(project)} == {False}
@@ -146,7 +147,7 @@ def test_a_batch_that_expires_half_way_keeps_what_it_answered(
         make_due(scan)
         look_after()
     assert statuses(scan) == {"succeeded": 2, "pending": 2}
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 4}
     assert sorted(row.batched for row in calls(project)) == [False, False, True, True]
 
@@ -159,7 +160,7 @@ def test_what_failed_in_a_batch_is_asked_live(project: Project, simulator: Runni
     make_due(scan)
     look_after()
     assert statuses(scan) == {"succeeded": 3, "pending": 1}
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 4}
 
 
@@ -200,7 +201,7 @@ def test_a_batch_that_the_provider_refuses_is_asked_live(project: Project, simul
     scan = economy_scan(project, engine)
     look_after()
     assert states(scan) == ["failed"]
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 4}
 
 
@@ -257,7 +258,7 @@ def test_somebody_elses_batch_that_looks_like_ours_is_neither_stored_nor_stopped
     past_deadline(scan)
     look_after()
     assert states(scan) == ["failed"]  # it had ended, and none of its answers was ours
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 4}
 
 
@@ -305,7 +306,7 @@ def test_results_for_answers_that_were_answered_live_meanwhile_are_booked_and_no
     scan = economy_scan(project, GEMINI)
     look_after()
     let_answers_be_due(scan)  # nobody looked after the batch, and its time is over
-    run()
+    ask_live()
     before = [(answer.text, answer.cost) for answer in answers_of(scan)]
     make_due(scan)
     look_after()
@@ -337,7 +338,7 @@ def test_a_key_that_is_gone_gives_the_batch_up(project: Project, settings: pytes
     make_due(scan)
     look_after()
     assert states(scan) == ["failed"]
-    run()
+    ask_live()
     assert statuses(scan) == {"failed": 4}
     assert reread(scan).status == "failed"
     with org_scope(project.org_id):
@@ -350,12 +351,12 @@ def test_failed_answers_of_an_economy_scan_are_retried_live(project: Project, si
     look_after()
     make_due(scan)
     look_after()
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 3, "failed": 1}
     simulator.reset()
     with org_scope(project.org_id):
         assert retry_failed(reread(scan), actor=None) == 1
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 4}
 
 
@@ -404,11 +405,11 @@ def test_no_more_is_handed_over_than_a_budget_of_answers_holds(project: Project,
     scan = economy_scan(project, GPT)
     look_after()
     assert batched_at(simulator) == 3
-    run()
+    ask_live()
     assert statuses(scan) == {"pending": 4}  # the batch holds what is left of the budget
     make_due(scan)
     look_after()
-    run()
+    ask_live()
     assert statuses(scan) == {"succeeded": 3, "failed": 1}
     assert reread(scan).status == "partial"
     assert reread(scan).budget_stop
