@@ -62,9 +62,35 @@ class Dispatcher:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         elif scope["path"].startswith(STREAM_PREFIX):
-            await self.streams(scope, receive, send)
+            await self._stream(scope, receive, send)
         else:
             await self.pages(_as_wsgi_expects(scope), receive, send)
+
+    async def _stream(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Django keeps a whole body before it asks who sends it, and a stream needs none."""
+        if scope["method"] == "GET":
+            await self.streams(scope, _Bodiless(receive), send)
+            return
+        headers = [(b"allow", b"GET"), (b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 405, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _Bodiless:
+    """A request whose body is empty whatever is sent, and which ends when the reader leaves."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.is_told = False
+
+    async def __call__(self) -> Message:
+        if not self.is_told:
+            self.is_told = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        while True:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                return message
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

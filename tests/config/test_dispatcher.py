@@ -106,10 +106,14 @@ def test_addresses_in_other_scripts_work_encoded_and_raw(site: tuple[str, int]) 
     assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 400")), answer[:200]
 
 
-def test_a_reader_who_leaves_ends_the_stream_and_nothing_else(site: tuple[str, int]) -> None:
+UNENDED = b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+
+
+@pytest.mark.parametrize("head", [b"Host: localhost\r\n\r\n", UNENDED], ids=["without a body", "with a body"])
+def test_a_reader_who_leaves_ends_the_stream_and_nothing_else(site: tuple[str, int], head: bytes) -> None:
     probe_urls.left.clear()
     with socket.create_connection(site, timeout=30) as connection:
-        connection.sendall(b"GET /stream/ticks HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.sendall(b"GET /stream/ticks HTTP/1.1\r\n" + head)
         received = b""
         while b"data: tick" not in received:
             received += connection.recv(65536)
@@ -118,6 +122,13 @@ def test_a_reader_who_leaves_ends_the_stream_and_nothing_else(site: tuple[str, i
         time.sleep(0.02)
     assert probe_urls.left == ["reader"]
     assert told(site, "/page")["method"] == "GET"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "HEAD", "OPTIONS"])
+def test_a_stream_is_only_read_and_its_body_is_waited_for_by_nobody(site: tuple[str, int], method: str) -> None:
+    answer = raw(site, f"{method} /stream/probe HTTP/1.1\r\n".encode() + UNENDED)
+    assert answer.startswith(b"HTTP/1.1 405"), answer[:200]
+    assert b"allow: GET" in answer
 
 
 def test_readers_who_leave_in_the_middle_of_a_page_free_its_thread(site: tuple[str, int]) -> None:
