@@ -42,7 +42,8 @@ def page_of(
     sorts: Sorts | None = None,
 ) -> Page[M]:
     """One page in the order of the primary key, or as `?sort=` says where `sorts` knows it. A cursor that makes no
-    sense is taken for none. A sorted page reads all rows that are left by the filters: offer it where these are few."""
+    sense, or that leads to nothing, is taken for none. A sorted page reads all rows that are left by the filters:
+    offer it where these are few."""
     sort = query.get("sort", "")
     if sorts and (by := sorts.get(sort.removeprefix("-"))):
         queryset = queryset.annotate(sorted_by=F(by) if isinstance(by, str) else by)
@@ -60,14 +61,15 @@ def _page(
     is_sorted: bool,
 ) -> Page[M]:
     after, before = whole_number(query.get("after", "")), whole_number(query.get("before", ""))
-    backwards = after is None and before is not None
+    mark, backwards = (before, before is not None) if after is None else (after, False)
     descending = newest_first != backwards
-    mark = before if backwards else after
+    rows: list[M] | None = None
     if mark is not None:
         beyond = _beyond(queryset, mark, descending=descending, is_sorted=is_sorted)
-        queryset, mark = (queryset, None) if beyond is None else (queryset.filter(beyond), mark)
-    order = ["sorted_by", "pk"] if is_sorted else ["pk"]
-    rows = list(queryset.order_by(*(f"-{name}" if descending else name for name in order))[: size + 1])
+        rows = _rows(queryset.filter(beyond), size, descending=descending, is_sorted=is_sorted) if beyond else None
+    if not rows:  # no cursor, or one that leads nowhere any more
+        mark, backwards = None, False
+        rows = _rows(queryset, size, descending=newest_first, is_sorted=is_sorted)
     more, rows = len(rows) > size, rows[:size]
     if backwards:
         rows.reverse()
@@ -79,6 +81,12 @@ def _page(
         previous=str(rows[0].pk) if has_previous else "",
         total=total,
     )
+
+
+def _rows(queryset: QuerySet[M], size: int, *, descending: bool, is_sorted: bool) -> list[M]:
+    """One more than a page has, which tells whether another one follows."""
+    order = ["sorted_by", "pk"] if is_sorted else ["pk"]
+    return list(queryset.order_by(*(f"-{name}" if descending else name for name in order))[: size + 1])
 
 
 def _beyond(queryset: QuerySet[M], mark: int, *, descending: bool, is_sorted: bool) -> Q | None:

@@ -87,3 +87,24 @@ def test_prompts_keep_their_filters_when_they_are_sorted(client: Client, member:
     client.force_login(member)
     text = client.get(f"/o/acme/p/{project.slug}/prompts/?state=archived&sort=prompt&after=5").content.decode()
     assert 'name="sort" value="prompt"' in text
+
+
+def test_a_lost_cursor_shows_the_first_page_and_no_page_is_a_dead_end(org: Organization, project: Project) -> None:
+    with org_scope(org):
+        for number in range(5):
+            make_prompt(project, f"Which tool is number {number}?")
+        prompts = Prompt.objects.for_org(org).filter(project=project)
+        first, last = prompts.order_by("pk")[0].pk, prompts.order_by("-pk")[0].pk
+        sorts = {"text": "text"}
+        lost = [
+            {"sort": "text", "before": "999999"},
+            {"sort": "text", "after": "999999"},
+            {"sort": "text", "before": str(first)},
+            {"sort": "text", "after": str(last)},
+            {"before": "0"},
+            {"after": str(last)},
+        ]
+        for query in lost:
+            page = page_of(prompts, query=query, newest_first=False, size=2, sorts=sorts)
+            assert [row.pk for row in page.items] == [first, first + 1], query
+            assert (page.next, page.previous) == (str(first + 1), ""), query
