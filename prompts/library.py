@@ -159,13 +159,17 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
     return brand
 
 
-def add_brands(project: Project, rows: Sequence[BrandFields], *, actor: User | None) -> dict[int, Taken]:
-    """Several new brands: all of them, or none and, by their place, what keeps them out."""
+def add_brands(
+    project: Project, rows: Sequence[BrandFields], *, actor: User | None
+) -> tuple[list[Brand], dict[int, Taken]]:
+    """Several new brands: all of them, or none and, by their place, what keeps them out. Those that are tracked
+    already, with the same name and domains, are left as they are: a form that is sent twice is no mistake."""
     Project.objects.for_org(project.org_id).select_for_update(no_key=True).get(pk=project.pk)  # one brand at a time
     known = list(Brand.objects.for_org(project.org_id).filter(project=project))
     added: list[Brand] = []
     problems: dict[int, Taken] = {}
-    for place, fields in enumerate(rows):
+    new = [(place, fields) for place, fields in enumerate(rows) if not any(_is(brand, fields) for brand in known)]
+    for place, fields in new:
         try:
             _refuse_shared(fields, [*known, *added])
         except Taken as taken:
@@ -173,12 +177,17 @@ def add_brands(project: Project, rows: Sequence[BrandFields], *, actor: User | N
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in _values(fields).items()}
         added.append(Brand(org_id=project.org_id, project=project, **values))
     if problems:
-        return problems
-    for brand, fields in zip(added, rows, strict=True):
+        return [], problems
+    for brand, (_place, fields) in zip(added, new, strict=True):
         brand.save(force_insert=True)
         after = _held(brand, fields)
         emit(project.org_id, "brand.saved", actor=actor, target=brand, after=after, data=_in(project))
-    return {}
+    return added, {}
+
+
+def _is(brand: Brand, fields: BrandFields) -> bool:
+    same = brand.name.casefold() == fields.name.casefold() and brand.is_own == fields.is_own
+    return same and set(fields.domains) <= set(brand.domains) and set(fields.aliases) <= set(brand.aliases)
 
 
 def refuse_taken(project: Project, fields: BrandFields, *, brand: Brand | None = None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.urls import reverse
 
-from orgs.models import Organization
+from orgs.models import Event, Organization
 from orgs.roles import Permission
 from prompts import library, suggest
 from prompts.credentials import EngineChoice
@@ -117,6 +117,18 @@ def begin(org: Organization, details: BrandDetails, *, actor: User) -> Project:
         project.website, project.setup_step = details.website, Step.BRAND
         project.save(update_fields=["website", "setup_step"])
     return project
+
+
+def called(org: Organization, name: str) -> Project | None:
+    """The project that has the name already."""
+    return Project.objects.for_org(org).filter(name__iexact=name, archived_at=None).order_by("pk").first()
+
+
+def goes_on(project: Project, *, actor: User) -> bool:
+    """Whether this is the setup that somebody is in the middle of."""
+    begun = Event.objects.for_org(project.org_id).filter(name="project.created", actor=actor)
+    mine = begun.filter(target_type=Project._meta.label_lower, target_id=project.pk)
+    return bool(project.setup_step) and mine.exists()
 
 
 def save_details(project: Project, own: Brand | None, details: BrandDetails, *, actor: User) -> None:

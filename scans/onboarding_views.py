@@ -9,6 +9,9 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -51,13 +54,23 @@ def onboarding_start(request: OrgRequest) -> HttpResponse:
         try:
             project = onboarding.begin(request.org, form.details, actor=request.user)
         except library.Taken as taken:
-            form.add_error("name", str(taken))
+            there = onboarding.called(request.org, form.details.name)
+            if there and onboarding.goes_on(there, actor=request.user):
+                return redirect("onboarding", request.org.slug, there.slug, there.setup_step)
+            form.add_error("name", _linked(request, there) if there else str(taken))
         else:
             if project.website:
                 onboarding.ask_if_new(project, Step.BRAND, actor=request.user)
             return redirect("onboarding", request.org.slug, project.slug, Step.BRAND)
     context = {"form": form, "marks": onboarding.marks(None, current=Step.BRAND), "nav": "projects"}
     return render(request, "onboarding/start.html", context, status=422 if form.errors else 200)
+
+
+def _linked(request: OrgRequest, there: Project) -> SafeString:
+    """That the name is taken, with a way to the project that has it."""
+    overview = reverse("project-overview", args=[request.org.slug, there.slug])
+    link = format_html('<a class="underline" href="{}">{}</a>', overview, there.name)
+    return format_html(escape(_("There is a project called %(name)s already.")) % {"name": "{}"}, link)
 
 
 @org_view(Permission.PROJECTS_EDIT)
@@ -193,12 +206,12 @@ def _brands_added(request: OrgRequest, project: Project, rows: list[CompetitorRo
     wanted = [row for row in rows if row.wanted]
     if not all(row.is_valid() for row in wanted):
         return False
-    problems = library.add_brands(project, [row.brand for row in wanted], actor=request.user)
+    added, problems = library.add_brands(project, [row.brand for row in wanted], actor=request.user)
     for place, taken in problems.items():
         wanted[place].add_error("domain" if taken.field == "domains" else "name", str(taken))
-    if wanted and not problems:
-        text = ngettext("%(count)d competitor was added.", "%(count)d competitors were added.", len(wanted))
-        messages.success(request, text % {"count": len(wanted)})
+    if added:
+        text = ngettext("%(count)d competitor was added.", "%(count)d competitors were added.", len(added))
+        messages.success(request, text % {"count": len(added)})
     return not problems
 
 
@@ -223,8 +236,7 @@ def _prompts_added(request: OrgRequest, project: Project, rows: list[PromptRowFo
     names = (own.name, *own.aliases) if own else ()
     prompts = [row.prompt(project, line) for line, row in enumerate(wanted, 1)]
     prompts += onboarding.own_rows(project, typed.cleaned_data["lines"], names=names)
-    if prompts:
-        done = library.add_prompts(project, prompts, actor=request.user)
+    if prompts and (done := library.add_prompts(project, prompts, actor=request.user)).added:
         text = ngettext("%(count)d prompt was added.", "%(count)d prompts were added.", done.added)
         messages.success(request, text % {"count": done.added})
     return True
