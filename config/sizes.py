@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from config.errors import too_large
+from config.errors import bad_request, too_large
 
 
 class Bounded:
@@ -17,7 +17,15 @@ class Bounded:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        said = request.META.get("CONTENT_LENGTH") or "0"
-        if said.isdecimal() and int(said[:20]) > settings.REQUEST_MAX_BYTES:
+        said = (request.META.get("CONTENT_LENGTH") or "0").strip()
+        if not (said.isascii() and said.isdigit()):
+            return bad_request(request)
+        if _is_more(said, settings.REQUEST_MAX_BYTES):
             return too_large(request)
         return self.get_response(request)
+
+
+def _is_more(said: str, most: int) -> bool:
+    """By its digits first: a number that is long enough is a cost to read, and Python refuses the longest."""
+    digits = said.lstrip("0") or "0"
+    return len(digits) > len(str(most)) or int(digits) > most
