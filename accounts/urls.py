@@ -35,6 +35,7 @@ urlpatterns = [
     path("3rdparty/", reauthenticated_to_post(social_views.connections), name="socialaccount_connections"),
     path("google/login/", leaving(google_views.oauth2_login), name="google_login"),
     path("google/login/callback/", coming_back(google_views.oauth2_callback), name="google_callback"),
+    path("google/login/token/", coming_back(google_views.login_by_token), name="google_login_by_token"),
     path("oidc/<str:provider_id>/login/", leaving(oidc_views.login), name="openid_connect_login"),
     path("oidc/<str:provider_id>/login/callback/", coming_back(oidc_views.callback), name="openid_connect_callback"),
 ]

@@ -17,6 +17,7 @@ from config import environment
 from tests.accounts.identity_server import CLIENT, SECRET, IdentityServer, serve
 from tests.accounts.letters import Mailbox
 from tests.cast import prove
+from tests.guards.tree import addresses
 from tests.screens import ClientOf
 
 ANN = {"sub": "ann-7", "email": "ann@start.example", "email_verified": True, "name": "Ann \u202eExample"}
@@ -62,11 +63,22 @@ def test_nothing_is_offered_where_nothing_is_configured(client: Client, db: None
     assert client.post(LOGIN).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "path", ["google/login/", "google/login/callback/", "oidc/x%00/login/", "oidc/%00/login/callback/"]
+SERVICE_PATHS = sorted(
+    re.sub("<[^>]+>", "missing", found.route)
+    for found in addresses()
+    if found.route.startswith(("accounts/google/", "accounts/oidc/<str:"))
 )
+
+
+def test_every_address_of_a_service_is_known() -> None:
+    assert {"google/login/", "google/login/callback/", "google/login/token/"} <= {
+        path.removeprefix("accounts/") for path in SERVICE_PATHS
+    }
+
+
+@pytest.mark.parametrize("path", [*SERVICE_PATHS, "accounts/oidc/x%00/login/", "accounts/oidc/%00/login/callback/"])
 def test_a_service_that_is_not_configured_is_not_there(client: Client, db: None, path: str) -> None:
-    answers = [client.get(f"/accounts/{path}"), client.post(f"/accounts/{path}")]
+    answers = [client.get(f"/{path}"), client.post(f"/{path}")]
     assert [answer.status_code for answer in answers] == [404, 404]
 
 
