@@ -41,8 +41,20 @@ _PROOFS = ("account_authentication_methods", "account_authentication_methods_use
 _READING = ("GET", "HEAD", "OPTIONS")
 
 # Out of reach whoever the user is: whatever would outlast the visit, or carry data away.
-_READ_ONLY = frozenset({Permission.BUDGETS_EDIT, *(one for one in Permission if one.endswith(".manage"))})
-_OWN_ACTS = frozenset({"organization-new", "org-leave", "invitation-accept", "set_language"})
+_READ_ONLY = frozenset(
+    {Permission.BUDGETS_EDIT, Permission.ORG_EDIT, *(one for one in Permission if one.endswith(".manage"))}
+)
+_OWN_ACTS = frozenset(
+    {
+        "organization-new",
+        "org-leave",
+        "invitation-accept",
+        "set_language",
+        "notification-preferences",
+        "notifications-read",
+        "notification-read",
+    }
+)
 _MONEY = frozenset({"budgets", "project-budget"})  # pages of those who may see the costs
 _OPEN_ACCOUNT_PAGES = frozenset({"account-profile", "account-preferences"})
 

@@ -238,3 +238,15 @@ row("api-invitation-list", send={"email": "new@example.com", "role": "member"},
 row("api-invitation-detail", at=INVITATION,               get="401 404 404 403 403 200 200",
                                                        delete="401 404 404 403 403 204 204")
 # fmt: on
+
+# What an operator may write who acts as a user; every other POST, PUT, PATCH and DELETE is out of reach meanwhile.
+_ACTING = """
+    project-add project-edit project-archive project-restore brand-add brand-edit brand-delete engines
+    prompt-add prompts-paste prompts-import prompt-edit prompt-archive prompt-restore
+    schedule schedule-pause schedule-resume schedule-run scan-start scan-cancel scan-retry scan-resume
+    onboarding onboarding-start onboarding-suggest
+    api-project-list api-project-detail api-brand-list api-brand-detail api-prompt-list api-prompt-detail
+    api-scan-list api-scan-estimate api-scan-cancel api-scan-retry api-scan-resume
+    api-schedule-detail api-schedule-pause api-schedule-resume api-schedule-run
+"""
+ACTING = frozenset(_ACTING.split())

@@ -212,7 +212,10 @@ def test_export_and_closing_are_out_of_reach(operators: Client, owner: User, nam
     assert operators.post(reverse(name), {}).status_code == 403
 
 
-OUT_OF_REACH = ["org-delete", "org-transfer", "org-leave", "invitation-add", "provider-keys", "webhook-add", "budgets"]
+OUT_OF_REACH = [
+    *("org-delete", "org-transfer", "org-leave", "org-settings", "org-logo", "invitation-add", "provider-keys"),
+    *("webhook-add", "budgets", "notification-preferences", "notifications-read"),
+]
 
 
 @pytest.mark.parametrize("name", OUT_OF_REACH)

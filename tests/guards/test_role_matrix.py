@@ -1,6 +1,7 @@
 """Every cell of the role matrix holds, every tenant URL has a row, and every row a URL."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from django.test import Client
 from django.urls import include, path
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import User
 from orgs.access import org_view
 from orgs.roles import Permission
+from tests.cast import prove
 from tests.guards.tree import Address, tenant_addresses
-from tests.role_matrix import CAST, METHODS, ROWS, Row, made_row
+from tests.role_matrix import ACTING, CAST, METHODS, ROWS, Row, made_row
 from tests.role_world import World, make_world
 
 ADDRESSES = {address.name: address for address in tenant_addresses()}
@@ -92,6 +95,38 @@ def test_every_role_gets_what_the_table_says(one_world: World, name: str) -> Non
     assert list(row_problems(one_world, ROWS[name], ADDRESSES[name])) == []
 
 
+def reach_problems(world: World, row: Row, address: Address, allowed: Iterable[str]) -> Iterator[str]:
+    """Of what changes something, as an operator who acts as the owner: nothing but this is in the owner's way."""
+    url = world.address(row, address.arguments)
+    for method in sorted(row.statuses.keys() - {"get"}):
+        refused = _asked(world, row, method, url, "acting") == 403
+        if refused == (row.name in allowed):
+            said = "out of reach" if refused else "within reach"
+            yield f"{row.name} {method.upper()} is {said} of operators who act as a user; see ACTING"
+
+
+@pytest.fixture(scope="module")
+def acted_world(one_world: World) -> World:
+    """The cast, and somebody who acts as the owner."""
+    operator = User.objects.create_superuser("acting@example.com", "a long pass phrase", name="Olga")
+    client, owner = Client(), User.objects.get(email="owner@example.com")
+    client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.post(f"/operators/impersonate/{owner.pk}/", {"reason": "Ticket 4711: the overview stays empty"})
+    prove(client)  # or a page that asks who it is would answer in its place
+    assert client.session["hijack_history"] == [str(operator.pk)]
+    return replace(one_world, clients={**one_world.clients, "acting": client})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(ADDRESSES.keys() & ROWS.keys()))
+def test_whatever_an_operator_writes_as_a_user_was_decided(acted_world: World, name: str) -> None:
+    assert list(reach_problems(acted_world, ROWS[name], ADDRESSES[name], ACTING)) == []
+
+
+def test_nothing_is_decided_that_is_not_there() -> None:
+    assert {name for name in ACTING if name not in ROWS or ROWS[name].statuses.keys() <= {"get"}} == set()
+
+
 @org_view(Permission.PROJECTS_EDIT)
 @require_http_methods(["GET", "POST"])
 def planted(request: HttpRequest) -> HttpResponse:
@@ -129,6 +164,16 @@ def test_a_wrong_cell_and_a_method_without_a_row_are_found(one_world: World, set
     assert list(row_problems(one_world, wrong, PLANTED)) == [
         "planted GET: expected 302 404 404 200 200 200 200, got 302 404 404 403 200 200 200",
         "planted POST: answered 200, and the table has no such method",
+    ]
+
+
+@pytest.mark.django_db
+def test_a_write_that_nobody_decided_is_found(acted_world: World, settings: Any) -> None:
+    settings.ROOT_URLCONF = planted_urls
+    found = made_row("planted", post="302 404 404 403 200 200 200")
+    assert list(reach_problems(acted_world, found, PLANTED, {"planted"})) == []
+    assert list(reach_problems(acted_world, found, PLANTED, ())) == [
+        "planted POST is within reach of operators who act as a user; see ACTING"
     ]
 
 
