@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.models import EmailAddress
+from django.db.models.functions import Now
 from django.dispatch import receiver
 
 from accounts.exporting import account_exporting
@@ -29,6 +30,7 @@ class Held:
     model: type[OrgModel]
     by: str
     columns: tuple[str, ...]
+    outside: tuple[str, ...] | None = None  # the columns where they are no member, if not the same
 
 
 # Of what they did it is not told what it was done to: that may be no business of theirs any more.
@@ -38,9 +40,9 @@ HELD: Mapping[str, Held] = {
     "notifications": Held(
         model=Notification, by="user", columns=("kind", "event__name", "created_at", "in_app", "read_at", "emailed_at")
     ),
-    "invitations_sent": Held(model=Invitation, by="invited_by", columns=_INVITATION),
+    "invitations_sent": Held(model=Invitation, by="invited_by", columns=_INVITATION, outside=("role", "sent_at")),
     "invitations_received": Held(model=Invitation, by="email", columns=_INVITATION),
-    "acts": Held(model=Event, by="actor", columns=("name", "created_at", "address")),
+    "acts": Held(model=Event, by="actor", columns=("name", "created_at", "address", "impersonator")),
 }
 
 
@@ -56,23 +58,36 @@ def _wanted(held: Held, *, user: User, addresses: list[str]) -> dict[str, Any]:
 
 
 def _rows(held: Held, *, user: User, addresses: list[str]) -> Iterator[dict[str, Any]]:
+    """What became of an organization is no business of those who left it: they are not told its name of today."""
     wanted = _wanted(held, user=user, addresses=addresses)
     with all_orgs_scope("the export of an account"):
         found = held.model.all_orgs.filter(**wanted).order_by().values_list("org_id", flat=True).distinct()
         names = dict(Organization.objects.filter(pk__in=list(found)).order_by("pk").values_list("pk", "name"))
+        theirs = set(Membership.all_orgs.filter(user=user).values_list("org_id", flat=True))
+        asked = Invitation.all_orgs.filter(email__in=addresses, accepted_at=None, revoked_at=None)
+        invited = set(asked.filter(expires_at__gt=Now()).values_list("org_id", flat=True))
     for org_id, name in names.items():
-        for row in _of_one(held, org_id, wanted):
-            yield {"organization": name, **row}
+        columns = held.columns if org_id in theirs or held.outside is None else held.outside
+        for row in _of_one(held, org_id, wanted, columns=columns):
+            yield {"organization": name if org_id in theirs | invited else "", **_told(row)}
 
 
-def _of_one(held: Held, org_id: int, wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Of what an operator did as this person, not where that operator was."""
+    if "impersonator" not in row:
+        return row
+    by_operator = row.pop("impersonator") is not None
+    return {**row, "address": None if by_operator else row["address"], "by_operator": by_operator}
+
+
+def _of_one(held: Held, org_id: int, wanted: dict[str, Any], *, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """The newest first."""
     before: int | None = None
     for _piece in range(MOST // PIECE):
         with org_scope(org_id):
             rows = held.model.objects.for_org(org_id).filter(**wanted).order_by("-pk")
             rows = rows if before is None else rows.filter(pk__lt=before)
-            piece = list(rows.values("pk", *held.columns)[:PIECE])
+            piece = list(rows.values("pk", *columns)[:PIECE])
         for row in piece:
             before = row.pop("pk")
             yield {column.replace("__", "_"): value for column, value in row.items()}

@@ -6,13 +6,16 @@ import zipfile
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts.exporting import ask_export, build
 from accounts.models import Export, User
 from orgs import exporting
 from orgs.events import emit
 from orgs.members import remove_member
-from orgs.models import Membership, NotificationPreference, Organization
+from orgs.models import Invitation, Membership, NotificationPreference, Organization
 from orgs.notify import announce
 from orgs.scoping import org_scope
 from tests.orgs.invited import make_invitation
@@ -65,7 +68,39 @@ def test_what_somebody_did_where_they_no_longer_are_is_theirs_too(org: Organizat
         remove_member(org, Membership.objects.for_org(org).get(user=admin).pk, actor=owner)
     held = exported(admin)
     assert held["memberships"] == []
-    assert [(row["organization"], row["name"]) for row in held["acts"]] == [("Acme", "audit.exported")]
+    assert [(row["organization"], row["name"]) for row in held["acts"]] == [("", "audit.exported")]
+
+
+def test_an_invitation_that_somebody_sent_where_they_no_longer_are_tells_nothing_of_what_came_later(
+    org: Organization, owner: User, admin: User
+) -> None:
+    make_invitation(org, "friend@example.com", by=admin)
+    make_invitation(org, admin.email, by=owner)
+    with org_scope(org):
+        remove_member(org, Membership.objects.for_org(org).get(user=admin).pk, actor=owner)
+        Invitation.objects.for_org(org).filter(email=admin.email).update(accepted_at=timezone.now())
+    Organization.objects.filter(pk=org.pk).update(name="Later and secret")
+    held = exported(admin)
+    [sent], [received] = held["invitations_sent"], held["invitations_received"]
+    assert sent.keys() == {"organization", "role", "sent_at"}
+    assert received["email"] == admin.email
+    assert {sent["organization"], received["organization"]} == {""}
+    assert "friend@example.com" not in json.dumps(held)
+    assert "Later and secret" not in json.dumps(held)
+
+
+def test_where_an_operator_was_who_acted_as_somebody_is_not_told(
+    client: Client, operator: User, org: Organization, owner: User
+) -> None:
+    client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.post(f"/operators/impersonate/{owner.pk}/", {"reason": "Ticket 4711: the overview stays empty"})
+    added = {"name": "Beacon", "samples": "1"}
+    assert client.post(reverse("project-add", args=[org.slug]), added, REMOTE_ADDR="198.51.100.77").status_code == 302
+    own = Client()
+    own.force_login(owner, backend="allauth.account.auth_backends.AuthenticationBackend")
+    own.post(reverse("project-add", args=[org.slug]), {**added, "name": "Own"}, REMOTE_ADDR="198.51.100.78")
+    acts = [row for row in exported(owner)["acts"] if row["name"] == "project.created"]
+    assert [(row["address"], row["by_operator"]) for row in acts] == [("198.51.100.78", False), (None, True)]
 
 
 def test_long_lists_are_read_in_pieces_and_end_somewhere(
