@@ -7,18 +7,20 @@ import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import Message
-from functools import cache
+from functools import cache, partial
 from ipaddress import ip_address
 
 import httpx
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
 
 from orgs.addresses import IPAddress, is_public, literal, looks_numeric
+from orgs.telling import told
 
 USER_AGENT = "PrompterBot/1.0 (fetches a page once, when somebody asks for it)"
 HTML = ("text/html", "application/xhtml+xml")
@@ -35,13 +37,21 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class CannotFetch(Exception):
-    """`message` is a sentence for people; `kind` is one of address, port, internal, unknown_host, unreachable, status,
-    type, size, time, redirects, encoding."""
+    """`kind` is one of address, port, internal, unknown_host, unreachable, status, type, size, time, redirects,
+    encoding. `sentence` and `values` can be kept and told later, in any language, as `message` is told now."""
 
-    def __init__(self, message: str, *, kind: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, sentence: str, *, kind: str, **values: str | int) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.values = values
         self.kind = kind
+
+    @property
+    def message(self) -> str:
+        return told(self.sentence, self.values)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +100,13 @@ class Place:
 
 
 async def system_resolver(host: str, port: int) -> Sequence[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """In a thread of its own: the system's look-up cannot be broken off, and a loop that ends waits for its own."""
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="names")
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().run_in_executor(thread, look_up)
+    finally:
+        thread.shutdown(wait=False)
     return [str(address[0]) for *_, address in found]
 
 
@@ -101,7 +117,7 @@ async def fetch(url: str, *, limits: Limits | None = None, resolve: Resolve = sy
         async with asyncio.timeout(limits.seconds):
             return await _follow(url, limits, resolve)
     except TimeoutError:
-        raise CannotFetch(_("The site took too long to answer."), kind="time") from None
+        raise CannotFetch(gettext_noop("The site took too long to answer."), kind="time") from None
 
 
 def fetch_now(url: str, *, limits: Limits | None = None, resolve: Resolve = system_resolver) -> Fetched:
@@ -119,7 +135,7 @@ async def post(url: str, sent: Sent, *, seconds: float, resolve: Resolve = syste
             async with _answer(here, place, sent) as response:
                 return Answered(status=response.status_code, headers=response.headers, text=await _beginning(response))
     except TimeoutError:
-        raise CannotFetch(_("The site took too long to answer."), kind="time") from None
+        raise CannotFetch(gettext_noop("The site took too long to answer."), kind="time") from None
 
 
 async def _beginning(response: httpx.Response) -> str:
@@ -139,12 +155,12 @@ async def _follow(url: str, limits: Limits, resolve: Resolve) -> Fetched:
             if response.status_code not in _REDIRECTS:
                 return await _taken(here, response, limits)
             here = _next(here, response)
-    raise CannotFetch(_("The site redirects too often."), kind="redirects")
+    raise CannotFetch(gettext_noop("The site redirects too often."), kind="redirects")
 
 
 def checked_url(url: str) -> httpx.URL:
     """The address, if it is one that may be fetched at all. Raises `CannotFetch`."""
-    wrong = CannotFetch(_("This is not a web address. Write it as https://example.com."), kind="address")
+    wrong = CannotFetch(gettext_noop("This is not a web address. Write it as https://example.com."), kind="address")
     if len(url) > MAX_URL or any(character.isspace() or ord(character) < 33 or character == "\\" for character in url):
         raise wrong
     try:
@@ -154,7 +170,7 @@ def checked_url(url: str) -> httpx.URL:
     if parsed.scheme not in _DEFAULT_PORTS or not parsed.host or "%" in parsed.host:
         raise wrong
     if parsed.userinfo:
-        raise CannotFetch(_("The address must not contain a user name or password."), kind="address")
+        raise CannotFetch(gettext_noop("The address must not contain a user name or password."), kind="address")
     return parsed
 
 
@@ -165,7 +181,9 @@ async def place_of(url: httpx.URL, resolve: Resolve = system_resolver) -> Place:
     if allowed := _allowed(host, port):
         return allowed
     if port not in settings.OUTBOUND_PORTS:
-        raise CannotFetch(_("Only the usual web ports can be fetched, not %(port)s.") % {"port": port}, kind="port")
+        raise CannotFetch(
+            gettext_noop("Only the usual web ports can be fetched, not %(port)s."), kind="port", port=port
+        )
     addresses = await _addresses(host, port, resolve)
     if not all(is_public(address) for address in addresses):
         raise _internal()
@@ -182,7 +200,7 @@ async def _addresses(host: str, port: int, resolve: Resolve) -> list[IPAddress]:
     except (OSError, UnicodeError, ValueError):
         found = []
     if not found:
-        raise CannotFetch(_("There is no site called %(host)s.") % {"host": host[:100]}, kind="unknown_host")
+        raise CannotFetch(gettext_noop("There is no site called %(host)s."), kind="unknown_host", host=host[:100])
     return found
 
 
@@ -196,7 +214,9 @@ def _allowed(host: str, port: int) -> Place | None:
 
 
 def _internal() -> CannotFetch:
-    return CannotFetch(_("This address is not on the public internet, so it is not fetched."), kind="internal")
+    return CannotFetch(
+        gettext_noop("This address is not on the public internet, so it is not fetched."), kind="internal"
+    )
 
 
 @asynccontextmanager
@@ -223,7 +243,7 @@ async def _answer(url: httpx.URL, place: Place, sent: Sent | None = None) -> Asy
 
 
 def _unreachable(url: httpx.URL) -> CannotFetch:
-    return CannotFetch(_("%(host)s could not be reached.") % {"host": url.host[:100]}, kind="unreachable")
+    return CannotFetch(gettext_noop("%(host)s could not be reached."), kind="unreachable", host=url.host[:100])
 
 
 def _client(address: IPAddress, place: Place) -> httpx.AsyncClient:
@@ -259,13 +279,13 @@ def _next(here: httpx.URL, response: httpx.Response) -> httpx.URL:
     try:
         return checked_url(str(here.join(response.headers.get("location", ""))))
     except (httpx.InvalidURL, UnicodeError):
-        raise CannotFetch(_("The site redirects to an address that is none."), kind="redirects") from None
+        raise CannotFetch(gettext_noop("The site redirects to an address that is none."), kind="redirects") from None
 
 
 async def _taken(url: httpx.URL, response: httpx.Response, limits: Limits) -> Fetched:
     if response.status_code != 200:
-        message = _("The site answered with status %(status)s.") % {"status": response.status_code}
-        raise CannotFetch(message, kind="status")
+        sentence = gettext_noop("The site answered with status %(status)s.")
+        raise CannotFetch(sentence, kind="status", status=response.status_code)
     header = Message()
     header["Content-Type"] = response.headers.get("content-type", "")
     content_type = header.get_content_type()
@@ -273,8 +293,9 @@ async def _taken(url: httpx.URL, response: httpx.Response, limits: Limits) -> Fe
         content_type == wanted or (wanted[-1] == "/" and content_type.startswith(wanted)) for wanted in limits.types
     ):
         raise CannotFetch(
-            _("The address leads to something else than expected (%(type)s).") % {"type": content_type[:60]},
+            gettext_noop("The address leads to something else than expected (%(type)s)."),
             kind="type",
+            type=content_type[:60],
         )
     body = await _body(response, limits)
     charset = header.get_content_charset() or ""
@@ -285,7 +306,7 @@ async def _body(response: httpx.Response, limits: Limits) -> bytes:
     """Unpacked piece by piece, so that a few bytes never become gigabytes."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", "deflate", ""):
-        raise CannotFetch(_("The site packs its answer in a way that was not asked for."), kind="encoding")
+        raise CannotFetch(gettext_noop("The site packs its answer in a way that was not asked for."), kind="encoding")
     unpack = zlib.decompressobj(wbits=47) if "gzip" in encoding or encoding == "deflate" else None
     parts: list[bytes] = []
     room = limits.size
@@ -293,7 +314,7 @@ async def _body(response: httpx.Response, limits: Limits) -> bytes:
         part = _unpacked(unpack, piece, room + 1) if unpack else piece
         room -= len(part)
         if room < 0:
-            raise CannotFetch(_("The page is too large to be read."), kind="size")
+            raise CannotFetch(gettext_noop("The page is too large to be read."), kind="size")
         parts.append(part)
     return b"".join(parts)
 
@@ -302,4 +323,4 @@ def _unpacked(unpack: zlib._Decompress, piece: bytes, room: int) -> bytes:
     try:
         return unpack.decompress(piece, room)
     except zlib.error:
-        raise CannotFetch(_("The site's answer is damaged."), kind="encoding") from None
+        raise CannotFetch(gettext_noop("The site's answer is damaged."), kind="encoding") from None

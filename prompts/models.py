@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orgs.scoping import OrgForeignKey, OrgModel
+from orgs.telling import told
 from prompts.csv_import import MAX_TEXT
 
 
@@ -174,6 +175,7 @@ class Suggestion(OrgModel):
     lease_until = models.DateTimeField(null=True, blank=True)
     result = models.JSONField(default=list, blank=True)
     error = models.CharField(max_length=500, blank=True)
+    error_values = models.JSONField(default=dict, db_default={}, blank=True, help_text="What fills the error's places.")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -204,6 +206,10 @@ class Suggestion(OrgModel):
     @property
     def is_open(self) -> bool:
         return self.status in self.OPEN
+
+    @property
+    def failure(self) -> str:
+        return told(self.error, self.error_values)
 
 
 class LlmCall(OrgModel):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from selectolax.lexbor import LexborHTMLParser
 
 from orgs.outbound import CannotFetch, Fetched, Limits, fetch
@@ -49,7 +49,7 @@ async def look_at(domain: str) -> SiteSays:
             says = read_page(page.body, url=page.url, charset=page.charset)
             return replace(says, icon=await _icon(says.icons))
     except TimeoutError:
-        raise CannotFetch(_("The site took too long to answer."), kind="time") from None
+        raise CannotFetch(gettext_noop("The site took too long to answer."), kind="time") from None
 
 
 async def _first_page(domain: str) -> Fetched:

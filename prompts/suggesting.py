@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from accounts.preferences import as_read_by
@@ -56,16 +57,19 @@ def work(org_id: int, pk: int) -> None:
 
 
 def _do(held: Held) -> None:
-    failure = _("Something went wrong. Ask again, or go on by hand.")
+    values: Mapping[str, str | int] = {}
+    failure = gettext_noop("Something went wrong. Ask again, or go on by hand.")
     result: list[dict[str, Any]] | None = None
     try:
         result = asyncio.run(_answered(held))
-    except (CannotFetch, LlmError, EngineUnavailable) as error:
+    except CannotFetch as refused:
+        failure, values = refused.sentence, refused.values
+    except (LlmError, EngineUnavailable) as error:
         failure = error.message
     except suggested.Unusable:
-        failure = _("The answer had nothing in it that could be used. Ask again, or go on by hand.")
+        failure = gettext_noop("The answer had nothing in it that could be used. Ask again, or go on by hand.")
     finally:
-        _end(held, result, failure)
+        _end(held, result, failure, values)
 
 
 async def _answered(held: Held) -> list[dict[str, Any]]:
@@ -172,7 +176,7 @@ def _company(project: Project, brands: Sequence[Brand], *, tracked: list[str]) -
     )
 
 
-def _end(held: Held, result: list[dict[str, Any]] | None, failure: str) -> None:
+def _end(held: Held, result: list[dict[str, Any]] | None, failure: str, values: Mapping[str, str | int]) -> None:
     """Only while the lease is ours: one that was given up meanwhile stays so."""
     status = Status.FAILED if result is None else Status.DONE
     with org_scope(held.org_id):
@@ -180,6 +184,7 @@ def _end(held: Held, result: list[dict[str, Any]] | None, failure: str) -> None:
             status=status,
             result=result or [],
             error="" if result is not None else failure[:500],
+            error_values={} if result is not None else values,
             finished_at=timezone.now(),
             lease_token=None,
             lease_until=None,
@@ -193,8 +198,10 @@ def recover() -> list[tuple[int, int]]:
     with all_orgs_scope(_REASON):
         waiting = Suggestion.all_orgs.filter(status=Status.QUEUED, created_at__lt=now - UNHEARD)
         waiting.filter(created_at__lt=now - GIVEN_UP).update(
-            **ended, error=_("No worker took this on. Ask again, or go on by hand.")
+            **ended, error=gettext_noop("No worker took this on. Ask again, or go on by hand.")
         )
         lost = Suggestion.all_orgs.filter(status=Status.RUNNING, lease_until__lt=now)
-        lost.update(**ended, error=_("The worker stopped before the answer was in. Ask again, or go on by hand."))
+        lost.update(
+            **ended, error=gettext_noop("The worker stopped before the answer was in. Ask again, or go on by hand.")
+        )
         return list(waiting.order_by("pk").values_list("org_id", "pk")[:200])

@@ -11,6 +11,9 @@ from django.urls import reverse
 from django.utils import translation
 
 from accounts.models import User
+from orgs.scoping import org_scope
+from prompts import suggest, suggesting
+from prompts.models import Project, Suggestion
 from tests import bare_texts, texts
 from tests.cast import PASSWORD
 from tests.guards.tree import tenant_addresses
@@ -161,3 +164,19 @@ def test_other_packages_say_sie_as_we_do(package: str) -> None:
     said = list(spoken_by(package))
     assert said
     assert [text for text in said if FAMILIAR.search(text)] == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("website", ["lumenboard.example:81", "127.0.0.1"])
+def test_what_a_worker_wrote_down_is_said_in_the_language_of_its_reader(
+    client: Client, owner: User, project: Project, website: str
+) -> None:
+    with org_scope(project.org_id):
+        project.website, project.setup_step = website, "brand"
+        project.save()
+        found = suggest.ask_for(project, Suggestion.Kind.SITE, actor=owner)
+    suggesting.work(found.org_id, found.pk)
+    client.force_login(owner)
+    url = reverse("onboarding", args=["acme", project.slug, "brand"])
+    assert "flag is-warning" in client.get(url).content.decode()
+    assert english_on(client, url) == []

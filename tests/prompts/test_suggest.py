@@ -201,7 +201,7 @@ def test_an_answer_after_the_lease_was_given_up_changes_nothing(project: Project
     held = suggesting._claim(found.org_id, found.pk)
     assert held is not None
     put(found, status=Status.FAILED, lease_token=None, lease_until=None, error="given up")
-    suggesting._end(held, [{"name": "Late"}], "")
+    suggesting._end(held, [{"name": "Late"}], "", {})
     assert (reread(found).status, reread(found).result, reread(found).error) == (Status.FAILED, [], "given up")
 
 
@@ -249,7 +249,7 @@ def test_a_site_that_is_not_there_fails_with_a_sentence(project: Project, settin
         project.save(update_fields=["website"])
     settings.OUTBOUND_ALLOW_PRIVATE = {"intranet.example:443": "127.0.0.1:1", "intranet.example:80": "127.0.0.1:1"}
     found = answered(project, "site")
-    assert (found.status, found.error) == (Status.FAILED, "intranet.example could not be reached.")
+    assert (found.status, found.failure) == (Status.FAILED, "intranet.example could not be reached.")
 
 
 def test_suggestions_of_another_organization_are_not_claimed(
