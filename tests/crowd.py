@@ -10,7 +10,7 @@ from orgs.founding import found_organization
 from orgs.models import Membership, Organization
 from orgs.roles import Role
 from orgs.scoping import org_scope
-from tests.orgs.invited import link_to, make_invitation, send_invitations
+from tests.orgs.invited import make_invitation, send_invitations
 
 COLLEAGUES = (
     ("Amara Okafor", "amara@acme.example", Role.ADMIN, 2),
@@ -31,8 +31,8 @@ def gather(org: Organization, *, owner: User) -> str:
     late = make_invitation(org, "late@agency.example", by=owner, role=Role.VIEWER)
     with org_scope(org):
         type(late).objects.for_org(org).filter(pk=late.pk).update(expires_at=timezone.now() - timedelta(days=1))
-    send_invitations(org, ["priya@agency.example"], by=owner)
-    return link_to("priya@agency.example")
+    [link] = send_invitations(org, ["priya@agency.example"], by=owner)
+    return link
 
 
 def closing_organization(owner: User) -> Organization:

@@ -35,11 +35,11 @@ def invitation_of(org: Organization, email: str) -> Invitation:
 
 
 def send_invitations(org: Organization, emails: Sequence[str], *, by: User, role: Role = Role.MEMBER) -> list[str]:
-    """The paths of the links, in the order of the addresses."""
+    """The paths of the links, in the order of the addresses; read before a worker can have posted the letters."""
     with org_scope(org):
         actor = Membership.objects.for_org(org).select_related("user").get(user=by)
         invite(org, emails, role=role, actor=actor)
-    return [link_to(email) for email in emails]
+        return [link_to(email) for email in emails]
 
 
 def link_to(email: str) -> str:

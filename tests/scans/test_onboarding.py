@@ -416,7 +416,7 @@ def test_the_scan_is_estimated_started_watched_and_leads_to_the_overview(
     with org_scope(setup.org_id):
         make_prompt(setup, "Which board is best?")
         Project.objects.for_org(setup.org_id).update(engines=[SIMULATED], setup_step="scan")
-    assert "about $" in text_of(browser.get(at("scan")))
+    assert "About $" in text_of(browser.get(at("scan")))
     assert browser.post(at("scan")).url == at("scan")
     assert reread(setup).setup_step == ""
     with org_scope(setup.org_id):
