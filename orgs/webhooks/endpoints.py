@@ -51,12 +51,13 @@ class EndpointFields:
 
 def add(org: Organization, fields: EndpointFields, *, actor: User) -> tuple[WebhookEndpoint, str]:
     """The endpoint and its secret, which cannot be read again. Raises `RefusedEndpoint`."""
+    columns = _columns(fields)  # may wait for a name server, for which nobody else waits
     with transaction.atomic():
         org.take_turn()
         if WebhookEndpoint.objects.for_org(org).count() >= MOST:
             raise RefusedEndpoint(_("An organization can have %(most)s endpoints.") % {"most": MOST})
         secret = new_secret()
-        endpoint = WebhookEndpoint(org=org, created_by=actor, **_columns(fields))
+        endpoint = WebhookEndpoint(org=org, created_by=actor, **columns)
         endpoint.ciphertext = crypto.encrypt(secret, binding=_binding(endpoint))
         endpoint.save(force_insert=True)
         emit(org, "webhook.added", actor=actor, target=endpoint, **difference(None, _known(endpoint)))
@@ -65,9 +66,10 @@ def add(org: Organization, fields: EndpointFields, *, actor: User) -> tuple[Webh
 
 def change(endpoint: WebhookEndpoint, fields: EndpointFields, *, actor: User) -> None:
     """Deliveries that wait go to the new address, too. Raises `RefusedEndpoint`."""
+    columns = _columns(fields)
     with transaction.atomic():
         before = _known(endpoint)
-        for name, value in _columns(fields).items():
+        for name, value in columns.items():
             setattr(endpoint, name, value)
         endpoint.save(update_fields=["url", "events", "description"])
         changed = difference(before, _known(endpoint))
