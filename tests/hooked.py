@@ -1,9 +1,11 @@
 """Webhooks of the scenery: one that works, with deliveries that went in every way, and one that was switched off."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
@@ -26,9 +28,9 @@ class Hooked:
 
 
 def hook(org: Organization, owner: User) -> Hooked:
+    endpoint = _endpoint(org, owner, "reports", "Weekly report")
+    off = _endpoint(org, owner, "old", "The old warehouse")
     with org_scope(org):
-        endpoint = _endpoint(org, owner, "reports", "Weekly report")
-        off = _endpoint(org, owner, "old", "The old warehouse")
         endpoints.switch_off(off, reason=WebhookEndpoint.Reason.FAILING)
         ended = Event.objects.for_org(org).select_related("org").filter(name="scan.finished").latest("pk")
         arrived = _delivery(endpoint, event=ended, type=ended.name, body=body_of(ended), codes=[500, 200])
@@ -40,8 +42,18 @@ def hook(org: Organization, owner: User) -> Hooked:
 
 
 def _endpoint(org: Organization, owner: User, path: str, description: str) -> WebhookEndpoint:
+    """In a thread of its own: looking an address up takes an event loop, and where a browser is driven, one runs."""
     fields = EndpointFields(url=f"{ADDRESS}/{path}", events=EVENTS, description=description)
-    return endpoints.add(org, fields, actor=owner)[0]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(_added, org, owner, fields).result()
+
+
+def _added(org: Organization, owner: User, fields: EndpointFields) -> WebhookEndpoint:
+    try:
+        with org_scope(org):
+            return endpoints.add(org, fields, actor=owner)[0]
+    finally:
+        connection.close()
 
 
 def _delivery(endpoint: WebhookEndpoint, *, codes: list[int], **fields: Any) -> WebhookDelivery:

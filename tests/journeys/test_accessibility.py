@@ -68,8 +68,8 @@ def site(scene: Scenery) -> Iterator[str]:
 
 
 @contextmanager
-def visit_of(browser: Browser, site: str, session: str) -> Iterator[BrowserContext]:
-    context = browser.new_context(base_url=site, reduced_motion="reduce", locale="en-US")
+def visit_of(browser: Browser, site: str, session: str, *, locale: str = "en-US") -> Iterator[BrowserContext]:
+    context = browser.new_context(base_url=site, reduced_motion="reduce", locale=locale)
     context.set_default_timeout(30_000)
     if session:
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
@@ -131,6 +131,24 @@ def test_every_screen_is_accessible(
                 page = context.new_page()
                 problems += problems_of(page, shot)
                 page.close()
+    assert problems == [], "\n" + "\n".join(problems)
+
+
+@pytest.mark.django_db
+@pytest.mark.timeout(400)
+def test_the_longer_words_of_german_fit_a_phone(
+    browser: Browser, scene: Scenery, sessions: dict[int, str], site: str
+) -> None:
+    """In the setup, which everybody walks through first."""
+    problems: list[str] = []
+    shots = [shot for shot in shots_of(scene) if shot.name.startswith("setup-") and shot.act is Shot.act]
+    assert shots
+    with visit_of(browser, site, sessions[scene.user.pk], locale="de-DE") as context:
+        page = context.new_page()
+        for shot in shots:
+            page.goto(shot.path)
+            assert page.locator("html").get_attribute("lang") == "de"
+            problems += overflows(page, shot, width=390)
     assert problems == [], "\n" + "\n".join(problems)
 
 
