@@ -71,8 +71,8 @@ def test_what_is_too_large_is_refused_before_it_is_read(db: None, settings: Any,
 
 @pytest.mark.parametrize("said", ["\u0661", "-1", "+1", "1_0", "0x10", "1, 1"])
 def test_a_length_that_is_no_number_is_refused(db: None, said: str) -> None:
-    for path in ("/accounts/login/", "/api/v1/o/acme/members/1/"):
-        assert Client().post(path, CONTENT_LENGTH=said).status_code == 400
+    for address in ("/accounts/login/", "/api/v1/o/acme/members/1/"):
+        assert Client().post(address, CONTENT_LENGTH=said).status_code == 400
 
 
 def test_an_unknown_address_is_404_for_people_and_programs(db: None) -> None:
