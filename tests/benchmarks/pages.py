@@ -53,7 +53,7 @@ def screens(arguments: dict[str, Any]) -> Iterator[tuple[str, str]]:
         path, parameters = known.getlist(name)[0][0][0]
         if path.startswith("o/") and not path.endswith(".png"):  # pictures are no screens
             kind = name.rpartition("-")[0] or name
-            given = {**arguments, "pk": arguments.get(f"{kind}_pk", 0)}
+            given = {**arguments, "pk": arguments.get(f"{name}_pk", arguments.get(f"{kind}_pk", 0))}
             yield name, reverse(name, kwargs={parameter: given[parameter] for parameter in parameters})
 
 

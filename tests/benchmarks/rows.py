@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -10,11 +11,15 @@ from django.utils import timezone
 from accounts.models import User
 from orgs.founding import found_organization
 from orgs.logos import set_logo
-from orgs.models import Invitation, Membership, Organization
+from orgs.models import Invitation, Membership, Organization, WebhookDelivery
 from orgs.roles import Role
 from orgs.scoping import org_scope
+from orgs.webhooks.endpoints import EndpointFields
+from orgs.webhooks.endpoints import add as add_endpoint
+from prompts.costs import sum_up
 from prompts.credentials import save_key
-from prompts.models import Brand, Project, Prompt, ProviderKey
+from prompts.ledger import Entry, book
+from prompts.models import Brand, Budget, Project, Prompt, ProviderKey
 from prompts.prompt_text import prompt_key
 from scans.models import Answer, Citation, Mention, Scan
 
@@ -54,7 +59,10 @@ def fill(size: int, *, slug: str) -> Filled:
     pks = {"brand_pk": brands[1].pk, "prompt_pk": prompts[0].pk, "scan_pk": scan.pk, "answer_pk": answers[0].pk}
     pks["provider-key_pk"] = key.pk
     with transaction.atomic(), org_scope(org):
-        pks |= _people(org, user, size)
+        pks |= _people(org, user, size) | _webhook(org, user, size)
+        _ledger(org, size)
+        _budgets(org)
+    sum_up()
     known = {"org_slug": org.slug, "project_slug": project.slug, "digest": org.logo_digest, "step": "brand"}
     return Filled(email=user.email, arguments={**known, **pks})
 
@@ -73,6 +81,57 @@ def _people(org: Organization, owner: User, count: int) -> dict[str, int]:
         "member_pk": Membership.objects.for_org(org).exclude(user=owner).earliest("pk").pk,
         "invitation_pk": rows[0].pk,
     }
+
+
+def _webhook(org: Organization, owner: User, count: int) -> dict[str, int]:
+    fields = EndpointFields(url="https://93.184.215.14/hooks", events=("scan.finished",), description="Reports")
+    endpoint, _secret = add_endpoint(org, fields, actor=owner)
+    now = timezone.now()
+    rows = [
+        WebhookDelivery(
+            org=org,
+            endpoint=endpoint,
+            type="ping",
+            body="{}",
+            status="succeeded",
+            attempts=1,
+            code=200,
+            finished_at=now,
+        )
+        for _ in range(count)
+    ]
+    deliveries = WebhookDelivery.objects.for_org(org).bulk_create(rows)
+    return {"webhook_pk": endpoint.pk, "webhook-delivery_pk": deliveries[0].pk}
+
+
+def _ledger(org: Organization, count: int) -> None:
+    """A call an hour, back from now, in turn for every project and engine."""
+    projects, now = list(Project.objects.for_org(org)), timezone.now()
+    entries = [
+        Entry(
+            org_id=org.pk,
+            at=now - timedelta(hours=number),
+            fields={
+                "project_id": projects[number % len(projects)].pk,
+                "purpose": "scan",
+                "engine": ENGINES[number % len(ENGINES)],
+                "provider": ENGINES[number % len(ENGINES)].partition(":")[0],
+                "model": "model",
+                "credential": "shared",
+                "outcome": "ok",
+                "input_tokens": 20,
+                "output_tokens": 400,
+                "cost": Decimal("0.001"),
+            },
+        )
+        for number in range(count)
+    ]
+    book(org.pk, entries)
+
+
+def _budgets(org: Organization) -> None:
+    rows = [Budget(org=org, project=project, answers=10_000) for project in Project.objects.for_org(org)]
+    Budget.objects.for_org(org).bulk_create([Budget(org=org, money=Decimal(100)), *rows])
 
 
 def _members(org: Organization, count: int) -> None:
