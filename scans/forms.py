@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.long_select import LongSelect
 from prompts.llm.types import Provider
 from scans import timetable
 from scans.launch import MAX_SAMPLES
@@ -66,7 +67,7 @@ class ScheduleForm(forms.Form):
             "Five fields: minute, hour, day of the month, month, day of the week. For example: 0 2 * * 1-5"
         ),
     )
-    time_zone = forms.ChoiceField(label=_lazy("Time zone"))
+    time_zone = forms.ChoiceField(label=_lazy("Time zone"), widget=LongSelect(attrs={"data-combobox": ""}))
     engines = forms.MultipleChoiceField(
         label=_lazy("Engines"),
         required=False,

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.long_select import LongSelect
 from accounts.models import NumberFormat, Theme, User
 from accounts.preferences import zones
 
@@ -21,7 +22,7 @@ class PreferencesForm(forms.ModelForm):
         required=False,
         label=_lazy("Time zone"),
         help_text=_lazy("Every time on every page is that of this place."),
-        widget=forms.Select(attrs={"data-combobox": ""}),
+        widget=LongSelect(attrs={"data-combobox": ""}),
     )
     number_format = forms.ChoiceField(
         required=False,
