@@ -44,7 +44,8 @@ class Entry:
 
     @property
     def amount(self) -> Amount:
-        cost = self.fields.get("cost") or Decimal(0)
+        # The ledger keeps what a simulated call would have cost; nobody pays it.
+        cost = Decimal(0) if self.fields.get("simulated") else self.fields.get("cost") or Decimal(0)
         return Amount(month=self.month or month_of(self.at), project_id=self.fields.get("project_id"), money=cost)
 
 

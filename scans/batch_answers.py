@@ -109,6 +109,8 @@ def _parked(job: Job, lane: Lane, pks: Sequence[int]) -> list[Claimed]:
 
 
 def _most(lane: Lane) -> Decimal:
+    if lane.simulated:
+        return Decimal(0)
     return (most_cost(lane.engine, batch=True) or Decimal(0)).quantize(Decimal("0.00000001"))
 
 

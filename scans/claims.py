@@ -59,7 +59,8 @@ WITH wanted AS (
 )
 UPDATE scans_answer a
 SET status = 'claimed', lease_token = %(token)s, lease_until = now() + %(lease)s * interval '1 second',
-    attempts = attempts + 1, held_month = date_trunc('month', now(), 'UTC') AT TIME ZONE 'UTC', held_cost = picked.cost
+    attempts = attempts + 1, held_month = date_trunc('month', now(), 'UTC') AT TIME ZONE 'UTC',
+    held_cost = CASE WHEN a.simulated THEN 0 ELSE picked.cost END
 FROM picked WHERE a.id = picked.id
 RETURNING a.id, a.lease_token, a.org_id, a.project_id, a.scan_id, a.lane, a.engine, a.prompt_text, a.country,
     a.language, a.attempts, a.lost_leases >= %(suspect)s, a.created_at, a.turn,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, connection, transaction
@@ -147,7 +148,7 @@ def _refuse_archived(org_id: int, project_id: int) -> None:
 
 def _refuse_used_up(project: Project, lanes: Sequence[Lane]) -> None:
     """Where not even the cheapest answer fits. What fits partly starts, and is stopped by the budget."""
-    cheapest = min(holds.most(lane.engine.key) for lane in lanes)
+    cheapest = min(Decimal(0) if lane.simulated else holds.most(lane.engine.key) for lane in lanes)
     for level in budgets.levels(project.org_id, project=project):
         if limit := level.blocking(money=cheapest):
             raise CannotStart(budgets.refusal(level, limit=limit), code="budget")

@@ -416,7 +416,7 @@ def test_no_more_is_handed_over_than_a_budget_of_answers_holds(project: Project,
     assert len(calls(project)) == 3
 
 
-def test_no_more_is_handed_over_than_a_budget_of_money_holds(project: Project, simulator: Running) -> None:
+def test_no_more_is_handed_over_than_a_budget_of_money_holds(project: Project, paid: Running) -> None:
     each = most_cost(catalog.get(GPT), batch=True)
     assert each
     money = round(each * 3, 2)
@@ -424,7 +424,7 @@ def test_no_more_is_handed_over_than_a_budget_of_money_holds(project: Project, s
         budgets.save_budget(project.org, project=project, money=money, answers=None, actor=None)
     scan = economy_scan(project, GPT)
     look_after()
-    assert batched_at(simulator) == int(money / each)
+    assert batched_at(paid) == int(money / each)
     assert statuses(scan) == {"pending": 4}
 
 
