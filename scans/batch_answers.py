@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -133,7 +134,7 @@ def take_in(job: Job, lane: Lane, came: dict[int, Reply], store: Store) -> int:
         if outcomes:
             store(outcomes)
         late = [
-            _entry(job, lane, pk, known[pk][0], came[pk])
+            replace(_entry(job, lane, pk, known[pk][0], came[pk]), answers=1)
             for pk in sorted(set(known) - {o.claimed.id for o in outcomes})
         ]
         ledger.book(job.org_id, late, doubtful=True)

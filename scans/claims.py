@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from orgs.scoping import all_orgs_scope
-from scans import due, holds, stopping
+from scans import due, holds, late, stopping
 from scans.due import DueLane
 
 MAX_LOST_LEASES = 3
@@ -170,8 +170,13 @@ def renew(claimed: Iterable[Claimed]) -> None:
 
 
 def give_back(claimed: Iterable[Claimed], *, asked: bool) -> None:
-    """Return leased answers unanswered; a call that was never sent (`asked` false) is not counted."""
-    _execute(_GIVE_BACK, {**_ids_and_tokens(list(claimed)), "uncount": 0 if asked else 1})
+    """Return leased answers unanswered; a call that was never sent (`asked` false) is not counted, and holds nothing
+    where it was cancelled meanwhile."""
+    held = list(claimed)
+    _execute(_GIVE_BACK, {**_ids_and_tokens(held), "uncount": 0 if asked else 1})
+    if not asked:
+        with all_orgs_scope(_REASON):
+            late.let_go(held)
 
 
 def expire(*, limit: int = 1000) -> int:
