@@ -61,13 +61,14 @@ class UnreadableKey(RuntimeError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChoice:
     """An engine as an organization sees it. `reason` says why it is not available and what to do, `notice` what to know
-    before choosing it."""
+    before choosing it; `credential` is what it would be asked with."""
 
     engine: Engine
     available: bool
     simulated: bool = False
     reason: str = ""
     notice: str = ""
+    credential: Credential | None = None
 
 
 def credential_for(org_id: int, provider: Provider | str, *, server: str = "") -> Credential | None:
@@ -200,7 +201,9 @@ def _choice(engine: Engine, own: Mapping[str, ProviderKey]) -> EngineChoice:
     reason = unavailable_because(engine, credential)
     simulated = credential is not None and credential.simulated
     told = "" if simulated else notice(engine)
-    return EngineChoice(engine=engine, available=not reason, simulated=simulated, reason=reason, notice=told)
+    return EngineChoice(
+        engine=engine, available=not reason, simulated=simulated, reason=reason, notice=told, credential=credential
+    )
 
 
 def _opened(row: ProviderKey) -> Credential:
