@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BATCH = 1_000
 TOMBSTONE = "Deleted organization"
 
-organization_closing = Signal()  # sent with org and actor, in the transaction and scope that close it
+organization_closing = Signal()  # sent with org and actor, in the transaction and scope that close or disable it
 
 
 def ask_deletion(org: Organization, *, actor: User) -> bool:

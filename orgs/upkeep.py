@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from orgs.closing import organization_closing
 from orgs.events import Declared, declare, emit
 from orgs.models import Organization
 from orgs.scoping import org_scope
@@ -31,12 +32,14 @@ declare(
 
 
 def disable(org: Organization, *, actor: User) -> bool:
-    """Every door closes at once and nothing is lost. False when it was disabled before."""
+    """Every door closes at once, what is being asked is cancelled, and nothing that was stored is lost. False when it
+    was disabled before."""
     with transaction.atomic():
         if not Organization.objects.filter(pk=org.pk, disabled_at=None).update(disabled_at=timezone.now()):
             return False
         with org_scope(org):
             emit(org, "org.disabled", actor=actor, target=org)
+            organization_closing.send(sender=None, org=org, actor=actor)
         end_streams(org.pk)
     return True
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from accounts import formats
 from orgs import crypto
 from orgs.events import emit
-from prompts.key_limits import limits_of
+from prompts.key_limits import UNSAID, limits_of
 from prompts.llm import catalog
 from prompts.llm.catalog import CompatibleServer, Engine
 from prompts.llm.types import Credential, Provider
@@ -61,13 +61,14 @@ class UnreadableKey(RuntimeError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChoice:
     """An engine as an organization sees it. `reason` says why it is not available and what to do, `notice` what to know
-    before choosing it."""
+    before choosing it; `credential` is what it would be asked with."""
 
     engine: Engine
     available: bool
     simulated: bool = False
     reason: str = ""
     notice: str = ""
+    credential: Credential | None = None
 
 
 def credential_for(org_id: int, provider: Provider | str, *, server: str = "") -> Credential | None:
@@ -91,6 +92,7 @@ def save_key(
     org_id = org if isinstance(org, int) else org.pk
     uuid = uuid4()
     had = ProviderKey.objects.for_org(org_id).filter(provider=provider.value).first()
+    mark = fingerprint(provider, api_key)
     row, _ = ProviderKey.objects.for_org(org_id).update_or_create(
         org_id=org_id,
         provider=provider.value,
@@ -98,10 +100,12 @@ def save_key(
         defaults={
             "uuid": uuid,
             "ciphertext": crypto.encrypt(api_key, binding=_binding(uuid, org_id, provider)),
-            "fingerprint": fingerprint(provider, api_key),
+            "fingerprint": mark,
             "hint": api_key[-4:] if len(api_key) >= _HINT_FROM else "",
             "created_by": actor,
             "created_at": timezone.now(),
+            # Another key may be of another account, of which nothing was said yet.
+            **(UNSAID if had and had.fingerprint != mark else {}),
         },
     )
     changed = {"before": _shown(had) if had else None, "after": _shown(row)}
@@ -197,7 +201,9 @@ def _choice(engine: Engine, own: Mapping[str, ProviderKey]) -> EngineChoice:
     reason = unavailable_because(engine, credential)
     simulated = credential is not None and credential.simulated
     told = "" if simulated else notice(engine)
-    return EngineChoice(engine=engine, available=not reason, simulated=simulated, reason=reason, notice=told)
+    return EngineChoice(
+        engine=engine, available=not reason, simulated=simulated, reason=reason, notice=told, credential=credential
+    )
 
 
 def _opened(row: ProviderKey) -> Credential:

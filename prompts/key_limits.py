@@ -21,6 +21,7 @@ FIGURES = {
     "day_requests": "requests_per_day",
     "day_tokens": "tokens_per_day",
 }
+UNSAID: dict[str, str | None] = {"tier": "", **dict.fromkeys(FIGURES.values())}
 
 
 def limits_of(row: ProviderKey) -> Limits | None:

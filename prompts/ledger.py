@@ -32,20 +32,23 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One row that is still to be written. `at` and the reference together are its identity. `month` is whose budget
-    it counts in, where that is not the month of `at`."""
+    it counts in, where that is not the month of `at`; `answers` count there with it."""
 
     org_id: int
     at: datetime
     fields: dict[str, Any]
     month: date | None = None
+    answers: int = 0
 
     def row(self) -> LlmCall:
         return LlmCall(org_id=self.org_id, created_at=self.at, **self.fields)
 
     @property
     def amount(self) -> Amount:
-        cost = self.fields.get("cost") or Decimal(0)
-        return Amount(month=self.month or month_of(self.at), project_id=self.fields.get("project_id"), money=cost)
+        # The ledger keeps what a simulated call would have cost; nobody pays it.
+        cost = Decimal(0) if self.fields.get("simulated") else self.fields.get("cost") or Decimal(0)
+        month = self.month or month_of(self.at)
+        return Amount(month=month, project_id=self.fields.get("project_id"), answers=self.answers, money=cost)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""A project that is put away, or a whole organization that closes, asks nothing more: what runs is cancelled."""
+"""A project that is put away, an organization that closes or is disabled: what it asks is cancelled."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Request, Turn
 from scans.backoff import retry_in
 from scans.claims import Claimed
+from scans.late import CALL_SECONDS
 from scans.models import Answer
 from scans.retries import RETRY_BUDGET, TOO_MANY, RetryBudgets
 from scans.store import Outcome, gave_up
 
 logger = logging.getLogger("prompter.scans")
 
-CALL_SECONDS = 120.0
 _GRACE = 5.0  # the adapter's own timeout comes first, and says more
 PURPOSE = "scan"
 CRASHED = "crashed"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -109,6 +110,8 @@ def _parked(job: Job, lane: Lane, pks: Sequence[int]) -> list[Claimed]:
 
 
 def _most(lane: Lane) -> Decimal:
+    if lane.simulated:
+        return Decimal(0)
     return (most_cost(lane.engine, batch=True) or Decimal(0)).quantize(Decimal("0.00000001"))
 
 
@@ -131,7 +134,7 @@ def take_in(job: Job, lane: Lane, came: dict[int, Reply], store: Store) -> int:
         if outcomes:
             store(outcomes)
         late = [
-            _entry(job, lane, pk, known[pk][0], came[pk])
+            replace(_entry(job, lane, pk, known[pk][0], came[pk]), answers=1)
             for pk in sorted(set(known) - {o.claimed.id for o in outcomes})
         ]
         ledger.book(job.org_id, late, doubtful=True)

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from orgs.scoping import all_orgs_scope
-from scans import due, holds, stopping
+from scans import due, holds, late, stopping
 from scans.due import DueLane
 
 MAX_LOST_LEASES = 3
@@ -59,7 +59,8 @@ WITH wanted AS (
 )
 UPDATE scans_answer a
 SET status = 'claimed', lease_token = %(token)s, lease_until = now() + %(lease)s * interval '1 second',
-    attempts = attempts + 1, held_month = date_trunc('month', now(), 'UTC') AT TIME ZONE 'UTC', held_cost = picked.cost
+    attempts = attempts + 1, held_month = date_trunc('month', now(), 'UTC') AT TIME ZONE 'UTC',
+    held_cost = CASE WHEN a.simulated THEN 0 ELSE picked.cost END
 FROM picked WHERE a.id = picked.id
 RETURNING a.id, a.lease_token, a.org_id, a.project_id, a.scan_id, a.lane, a.engine, a.prompt_text, a.country,
     a.language, a.attempts, a.lost_leases >= %(suspect)s, a.created_at, a.turn,
@@ -169,8 +170,13 @@ def renew(claimed: Iterable[Claimed]) -> None:
 
 
 def give_back(claimed: Iterable[Claimed], *, asked: bool) -> None:
-    """Return leased answers unanswered; a call that was never sent (`asked` false) is not counted."""
-    _execute(_GIVE_BACK, {**_ids_and_tokens(list(claimed)), "uncount": 0 if asked else 1})
+    """Return leased answers unanswered; a call that was never sent (`asked` false) is not counted, and holds nothing
+    where it was cancelled meanwhile."""
+    held = list(claimed)
+    _execute(_GIVE_BACK, {**_ids_and_tokens(held), "uncount": 0 if asked else 1})
+    if not asked:
+        with all_orgs_scope(_REASON):
+            late.let_go(held)
 
 
 def expire(*, limit: int = 1000) -> int:

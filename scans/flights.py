@@ -106,7 +106,9 @@ class Flights:
                 await keep_slots()
             waiting = [flight.claimed for flight in self._flights.values() if not flight.sent]
             if waiting:
-                await self._drop(await self._database(claims.lost, waiting))
+                dropped = await self._drop(await self._database(claims.lost, waiting))
+                if dropped:
+                    await self._database(claims.give_back, dropped, asked=False)
             if self._flights and time.monotonic() - renewed_at >= interval - WATCH:
                 renewed_at = time.monotonic()
                 await self._database(claims.renew, [flight.claimed for flight in self._flights.values()])
@@ -163,8 +165,8 @@ class Flights:
         if flights:
             await self._database(claims.give_back, [flight.claimed for flight in flights], asked=asked)
 
-    async def _drop(self, ids: Iterable[int], *, unsent: bool = True) -> None:
-        """Forget these; their unused slots go back to their lanes."""
+    async def _drop(self, ids: Iterable[int], *, unsent: bool = True) -> list[Claimed]:
+        """Forget these; their unused slots go back to their lanes. Those that were forgotten."""
         dropped = [
             self._flights.pop(pk) for pk in ids if pk in self._flights and not (unsent and self._flights[pk].sent)
         ]
@@ -177,6 +179,7 @@ class Flights:
                 slots.setdefault(flight.lane, []).append(flight.ticket)
         for lane, tickets in slots.items():
             await give_back(lane, tickets)
+        return [flight.claimed for flight in dropped]
 
 
 def _org_of(outcome: Outcome) -> int:

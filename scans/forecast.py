@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.conf import settings
 from django.db import connection
@@ -20,10 +20,15 @@ from django.db.models import Case, When
 from prompts import traffic
 from prompts.credentials import EngineChoice
 from prompts.estimates import answer_cost
+from prompts.gateway import Lane
 from prompts.llm.catalog import Engine
-from prompts.llm.types import Surface
+from prompts.llm.gauges import MINUTE, RECOVERY
+from prompts.llm.types import Limits, Surface
 from prompts.models import Project
 from scans.models import Scan
+
+if TYPE_CHECKING:
+    from prompts.llm.gauges import LaneGauge
 
 ENOUGH = 10  # own answers of an engine that tell more than the catalogue
 MOST = 200  # of them that are looked at
@@ -64,6 +69,7 @@ class Part:
     tokens: Range
     cost: Range | None
     seconds: float
+    lane: Lane | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +167,7 @@ def _part(choice: EngineChoice, answers: int, sample: Sample | None) -> Part:
         tokens=tokens,
         cost=cost,
         seconds=seconds,
+        lane=Lane(credential=choice.credential, engine=engine) if choice.credential else None,
     )
 
 
@@ -198,18 +205,46 @@ def _seconds(parts: Sequence[Part]) -> Range:
     for part in parts:
         lanes[part.engine.credential or part.engine.provider.value, part.engine.model, part.simulated].append(part)
     work = sum(part.answers * part.seconds for part in parts) / settings.SCAN_CONCURRENCY
+    learned = traffic.lane_states(part.lane.key for part in parts if part.lane) or {}
+    paces = [(some, *_pace_of(some[0], learned)) for some in lanes.values()]
 
     def slowest(end: str, slower: float) -> float:
-        return max([work * slower, *(_lane_seconds(some, end, slower) for some in lanes.values())], default=0.0)
+        ends = [_lane_seconds(some, end, slower, limits=limits, pace=pace) for some, limits, pace in paces]
+        return max([work * slower, *ends], default=0.0)
 
     return Range(low=slowest("low", 0.75), likely=slowest("likely", 1.0), high=slowest("high", 1.5))
 
 
-def _lane_seconds(parts: Sequence[Part], end: str, slower: float) -> float:
-    limits = traffic.limits_of(parts[0].engine.provider.value, simulated=parts[0].simulated)
+def _pace_of(part: Part, learned: Mapping[str, LaneGauge]) -> tuple[Limits, float]:
+    """The limits that count for its lane, the key's own and what the provider told lately, and the share of them that
+    refusals have left. Where Redis cannot be reached or nothing was asked yet, what was set."""
+    lane, engine = part.lane, part.engine
+    limits = lane.limits if lane else traffic.limits_of(engine.provider.value, simulated=part.simulated)
+    gauge = learned.get(lane.key) if lane else None
+    if gauge is None:
+        return limits, 1.0
+    told = {
+        name: min(lower, getattr(limits, name) or lower)
+        for name, lower in (("requests", gauge.requests_limit), ("tokens", gauge.tokens_limit))
+        if lower != getattr(gauge.set, name)  # else it is only what was set when something was last asked
+    }
+    return replace(limits, **told), gauge.pace
+
+
+def _lane_seconds(parts: Sequence[Part], end: str, slower: float, *, limits: Limits, pace: float) -> float:
     answers, tokens = sum(part.answers for part in parts), sum(getattr(part.tokens, end) for part in parts)
-    paced = [
-        60 * answers / limits.requests if limits.requests else 0.0,
-        60 * tokens / limits.tokens if limits.tokens else 0.0,
-    ]
-    return max(paced) + slower * max((part.seconds for part in parts if part.answers), default=0.0)
+    asking = sum(part.answers * part.seconds for part in parts)
+    minutes = max(
+        answers / limits.requests if limits.requests else 0.0,
+        tokens / limits.tokens if limits.tokens else 0.0,
+    )
+    paced = max(60 * _climbing(minutes, pace), slower * asking / limits.concurrency if limits.concurrency else 0.0)
+    return paced + slower * max((part.seconds for part in parts if part.answers), default=0.0)
+
+
+def _climbing(minutes: float, pace: float) -> float:
+    """What takes so many minutes at full pace, while the pace climbs back to it."""
+    climb = RECOVERY * MINUTE  # of the pace in a minute
+    if minutes > (1 - pace**2) / (2 * climb):
+        return minutes + (1 - pace) ** 2 / (2 * climb)
+    return (sqrt(pace**2 + 2 * climb * minutes) - pace) / climb

@@ -1,7 +1,8 @@
 """What claimed answers hold of their budgets: each its place and the most that it may cost, until it is stored.
 
 Nothing is counted up and down for it: what is held is what the claimed answers' own rows say, so that a lease that runs
-out, a worker that is killed and a scan that is cancelled give it back by what they do anyway. Claims of one budget are
+out and a worker that is killed give it back by what they do anyway; what is cancelled under way holds on until its call
+is booked (`scans/late.py`). Claims of one budget are
 measured one after another, under a lock on the month's spending.
 """
 
@@ -20,6 +21,7 @@ from prompts.budgets import Level, stop_of
 from prompts.estimates import most_cost
 from prompts.llm import catalog
 from prompts.models import Project
+from scans import late
 
 WAIT = 2.0  # seconds until an answer looks again that only what others hold keeps out
 
@@ -67,10 +69,12 @@ ORDER BY k.org_id, k.project_id NULLS FIRST ON CONFLICT (org_id, project_id, mon
 # Handed over with a batch, which will cost what it costs; those that are due again hold nothing.
 WITH_A_BATCH = "(status = 'pending' AND batch_job_id IS NOT NULL AND due_at > now() + interval '1 minute')"
 _HELD = f"""
-SELECT org_id, project_id, count(*), coalesce(sum(held_cost), 0) FROM scans_answer
-WHERE (status = 'claimed' OR {WITH_A_BATCH}) AND org_id = ANY(%(orgs)s) AND held_month = %(month)s
-  AND NOT id = ANY(%(ours)s)
-GROUP BY org_id, project_id
+SELECT org_id, project_id, count(*), coalesce(sum(held_cost), 0) FROM (
+  SELECT org_id, project_id, held_cost FROM scans_answer
+  WHERE (status = 'claimed' OR {WITH_A_BATCH}) AND org_id = ANY(%(orgs)s) AND held_month = %(month)s
+    AND NOT id = ANY(%(ours)s)
+  UNION ALL {late.HELD}
+) held GROUP BY org_id, project_id
 """  # noqa: S608 - composed of constants
 _WAIT = """
 UPDATE scans_answer SET status = 'pending', lease_token = NULL, lease_until = NULL, attempts = attempts - 1,
@@ -103,7 +107,7 @@ def measure(claimed: Sequence[Hold]) -> Verdict:
     for org_id, project_id, answers, money in spent:
         levels[org_id, project_id] = replace(levels[org_id, project_id], answers=answers, money=money)
     # Only now, in a statement of its own: it sees every claim and every end that came before the locks.
-    held = _rows(_HELD, {"orgs": [org for org, _ in levels], "month": month, "ours": ours})
+    held = _rows(_HELD, {"orgs": [org for org, _ in levels], "month": month, "ours": ours, "late": late.longest()})
     verdict = _verdict(claimed, settled=levels, held=_with_held(levels, held))
     if verdict.refused:
         _execute(_WAIT, {"ids": verdict.refused, "wait": WAIT})

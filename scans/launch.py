@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,7 +17,7 @@ from orgs.events import emit
 from prompts import budgets
 from prompts.gateway import EngineUnavailable, Lane, lane_for
 from prompts.models import Project, Prompt
-from scans import batch_jobs, holds, stopping
+from scans import batch_jobs, holds, late, stopping
 from scans.models import Answer, Scan
 from scans.tasks import nudge
 
@@ -98,7 +100,9 @@ def cancel_scan(scan: Scan, *, actor: User | None) -> bool:
         batch_jobs.stop_jobs(scan)  # before the answers, as those who collect a batch lock them
         answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, status__in=Answer.OPEN)
         _lock(answers)
-        cancelled = answers.update(status=Answer.Status.CANCELLED, finished_at=now, lease_token=None, lease_until=None)
+        cancelled = answers.update(
+            status=Answer.Status.CANCELLED, finished_at=Now(), lease_token=None, lease_until=None, **late.KEPT
+        )
         scan.refresh_from_db(from_queryset=Scan.objects.for_org(scan.org_id))
         emit(scan.org_id, "scan.cancelled", actor=actor, target=scan, data={**_told(scan), "cancelled": cancelled})
         if cancelled:
@@ -147,7 +151,7 @@ def _refuse_archived(org_id: int, project_id: int) -> None:
 
 def _refuse_used_up(project: Project, lanes: Sequence[Lane]) -> None:
     """Where not even the cheapest answer fits. What fits partly starts, and is stopped by the budget."""
-    cheapest = min(holds.most(lane.engine.key) for lane in lanes)
+    cheapest = min(Decimal(0) if lane.simulated else holds.most(lane.engine.key) for lane in lanes)
     for level in budgets.levels(project.org_id, project=project):
         if limit := level.blocking(money=cheapest):
             raise CannotStart(budgets.refusal(level, limit=limit), code="budget")

@@ -291,6 +291,11 @@ class Answer(OrgModel):
                 name="scans_answer_due_by_org",
             ),
             models.Index(fields=["org", "lease_until"], condition=Q(status="claimed"), name="scans_answer_in_flight"),
+            models.Index(
+                fields=["org", "finished_at"],
+                condition=Q(status="cancelled", held_month__isnull=False),
+                name="scans_answer_held_late",
+            ),
             models.Index(fields=["scan", "status"], name="scans_answer_by_scan"),
             models.Index(fields=["batch_job"], condition=Q(batch_job__isnull=False), name="scans_answer_by_batch_job"),
         ]

@@ -29,6 +29,7 @@ WHERE scan.finished_at < now() AND scan.status NOT IN ('queued', 'running')
   AND EXISTS (
     SELECT 1 FROM scans_scan later WHERE later.org_id = scan.org_id AND later.project_id = scan.project_id
       AND later.status IN ('done', 'partial') AND later.finished_at > scan.finished_at
+      AND EXISTS (SELECT 1 FROM scans_answer a WHERE a.scan_id = later.id AND a.status = 'succeeded')
   )
 ORDER BY scan.finished_at, scan.id LIMIT %(limit)s
 """

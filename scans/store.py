@@ -19,6 +19,7 @@ from prompts import ledger
 from prompts.ledger import Entry
 from prompts.llm.types import Reply
 from prompts.spending import Amount
+from scans import late
 from scans.claims import Claimed
 from scans.findings import BrandSets, Findings, insert_citations, insert_mentions, storable
 from scans.mentions import MATCHER_VERSION
@@ -142,8 +143,9 @@ def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
 
 
 def _book(org_id: int, outcomes: Sequence[Outcome], *, months: dict[int, date | None]) -> None:
-    """Calls that were made are paid for, whether or not their answer was still wanted. What was kept counts in the
-    budgets of the month that it was claimed in."""
+    """Calls that were made are paid for, and answers that came count, whether or not they were still wanted: in the
+    budgets of the month that they were claimed in. What came late may have been booked before."""
+    held = late.let_go(o.claimed for o in outcomes if o.claimed.id not in months)
     kept = [o for o in outcomes if o.claimed.id in months]
     counted = [
         Amount(month=months[o.claimed.id] or meter.month_of(), project_id=o.claimed.project_id, answers=1)
@@ -151,8 +153,12 @@ def _book(org_id: int, outcomes: Sequence[Outcome], *, months: dict[int, date | 
         if o.status == Answer.Status.SUCCEEDED
     ]
     entries = [replace(o.entry, month=months[o.claimed.id]) for o in kept if o.entry]
-    ledger.book(org_id, entries, besides=counted)
-    ledger.book(org_id, [o.entry for o in outcomes if o.entry and o.claimed.id not in months], doubtful=True)
+    refused = [
+        replace(o.entry, month=held.get(o.claimed.id), answers=int(o.status == Answer.Status.SUCCEEDED))
+        for o in outcomes
+        if o.entry and o.claimed.id not in months
+    ]
+    ledger.book(org_id, [*entries, *refused], doubtful=bool(refused), besides=counted)
 
 
 def _settle(org_id: int, kept: Iterable[Outcome]) -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as property_tests
 
 from prompts.llm.simulator.server import Running, serve_in_thread
+from tests.paid import ask_for_money
 
 pytest_plugins = ["tests.cast"]
 
@@ -78,3 +79,10 @@ def simulator(_simulator: Running, settings: Any) -> Running:
     _simulator.reset()
     settings.SIMULATOR_URL = _simulator.root_url
     return _simulator
+
+
+@pytest.fixture
+def paid(simulator: Running, monkeypatch: pytest.MonkeyPatch) -> Running:
+    """The simulator, asked with keys of the installation as if it were the providers: its calls cost money."""
+    ask_for_money(simulator.root_url, change=monkeypatch.setattr)
+    return simulator

@@ -25,6 +25,7 @@ logger = logging.getLogger("prompter.webhooks")
 USER_AGENT = "Prompter-Webhooks/1.0"
 SECONDS = 15.0  # for one request, from looking the name up to the last byte that is read
 AT_ONCE = 200
+_LONGEST = 999_999_999  # seconds that are believed to be meant
 _PLACE = "orgs.webhooks.sender"
 _PLACE_KEPT = 30  # seconds that a dead sender's place stays taken
 _TICK = 1.0
@@ -137,6 +138,6 @@ def retry_after(answered: Answered, *, now: datetime) -> int | None:
         return int(given)
     try:
         date = parsedate_to_datetime(given)
-    except ValueError:
+        return min(_LONGEST, max(0, round((date - now).total_seconds()))) if date.tzinfo else None
+    except (ValueError, OverflowError):  # whatever a receiver can think of
         return None
-    return max(0, round((date - now).total_seconds())) if date.tzinfo else None

@@ -18,6 +18,7 @@ from tests.benchmarks import stack
 from tests.benchmarks.bare import QUESTION
 from tests.benchmarks.first_scan import set_latency, wait_for_worker
 from tests.benchmarks.report import Goal, Report
+from tests.paid import ask_for_money
 
 if TYPE_CHECKING:
     from orgs.models import Organization
@@ -72,6 +73,7 @@ def bench(arguments: list[str]) -> Report:
             workers.enter_context(_worker(number, given))
         _wait_for_workers(options.workers)
         set_latency(ports["simulator"], latency=options.latency)
+        ask_for_money(settings.SIMULATOR_URL)
         answers = _run("answers", options, ports["simulator"])
         money = _run("money", options, ports["simulator"])
     return _report(answers, money, options)
@@ -79,6 +81,7 @@ def bench(arguments: list[str]) -> Report:
 
 def _worker(number: int, environment: dict[str, str]) -> Any:
     entry = parse_procfile((BASE_DIR / "Procfile").read_text()).processes["worker"]
+    entry = entry.replace("-A config ", "-A tests.benchmarks.paid ")
     command = ["/bin/sh", "-c", f"exec {entry} -n bench{number}@%h"]
     log = stack.LOCAL / "logs" / f"worker-{number}.log"
     return stack.running(command, ready="", environment=environment, log=log)

@@ -195,6 +195,10 @@ def test_a_receiver_that_asks_for_time_gets_it(org: Organization, owner: User, r
         ("-5", None),
         ("", None),
         ("9" * 30, None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 999_999_999),
+        ("Sat, 21 Nov 99999999999999999999 08:01:00 GMT", None),
+        ("Sat, 21 Nov 2026 08:01:00 +99999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", 999_999_999),
     ],
 )
 def test_the_time_asked_for_is_read_in_both_forms(given: str, seconds: int | None) -> None:

@@ -126,6 +126,16 @@ def test_costs_are_the_same_before_and_after_they_are_summed_up(
     assert "$0.75" in page.get(COSTS).content.decode()
 
 
+def test_simulated_calls_use_no_money_of_a_budget_and_the_page_says_so(page: Client, org: Organization) -> None:
+    page.post(BUDGETS, {"money": "10"})
+    assert "Simulated calls" not in page.get(BUDGETS).content.decode()
+    call(org, simulated=True, cost=Decimal("7"))
+    call(org)
+    body = page.get(BUDGETS).content.decode()
+    assert "0.50 of $10.00" in body
+    assert "Simulated calls take answers of a budget, but no money" in body
+
+
 def test_simulated_costs_are_kept_apart(page: Client, org: Organization) -> None:
     call(org, simulated=True, cost=Decimal("7"))
     alone = page.get(COSTS).content.decode()

@@ -275,7 +275,9 @@ async def test_a_metered_call_uses_one(org, lane, settings, simulator):
     assert await outcomes(org) == [(1, "bad_request"), (1, "ok")]
 
 
-async def test_nothing_is_asked_once_a_budget_of_money_is_used_up(org, lane, simulator):
+async def test_nothing_is_asked_once_a_budget_of_money_is_used_up(org, paid):
+    lane = await in_thread(lane_of, org, OPENAI)
+
     def limited(money):
         with org_scope(org):
             budgets.save_budget(org, project=None, money=money, answers=None, actor=None)
@@ -284,7 +286,7 @@ async def test_nothing_is_asked_once_a_budget_of_money_is_used_up(org, lane, sim
     with pytest.raises(LlmError, match="budget of") as caught:
         await gateway.ask(call_of(org, lane))
     assert caught.value.kind is ErrorKind.QUOTA
-    assert simulator.stats()["totals"]["requests"] == 0
+    assert paid.stats()["totals"]["requests"] == 0
     await in_thread(limited, Decimal("0.01"))
     await gateway.ask(call_of(org, lane))
     assert len(await ledger(org)) == 1

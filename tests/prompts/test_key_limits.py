@@ -94,13 +94,24 @@ def test_a_change_is_on_record_and_nothing_is_where_nothing_changed(org: Organiz
     assert (event.before["tier"], event.after["tier"]) == ("", "tier-2")
 
 
-def test_a_key_that_is_replaced_keeps_its_limits(org: Organization, save: Any, owner: User) -> None:
+def test_a_key_that_is_entered_again_keeps_its_limits(org: Organization, save: Any, owner: User) -> None:
     save(tier="tier-3")
     with org_scope(org):
-        save_key(org, provider="openai", api_key="sk-of-the-organization-5678", actor=owner)
+        save_key(org, provider="openai", api_key="sk-of-the-organization-1234", actor=owner)
         found = credential_for(org.pk, "openai")
     assert found is not None
     assert found.limits == Limits(requests=5_000, tokens=2_000_000, source="tier")
+
+
+def test_another_key_does_not_inherit_what_was_said_of_the_old_ones_account(
+    org: Organization, save: Any, owner: User
+) -> None:
+    save(tier="tier-3", requests_per_minute="70", tokens_per_day="9000000")
+    with org_scope(org):
+        save_key(org, provider="openai", api_key="sk-of-another-account-5678", actor=owner)
+        found = credential_for(org.pk, "openai")
+    assert found is not None
+    assert found.limits is None
 
 
 def test_every_provider_with_own_keys_has_tiers_that_rise() -> None:

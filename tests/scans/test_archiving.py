@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from billing import meter
+from orgs import upkeep
 from orgs.models import Event, Organization
 from orgs.scoping import org_scope
 from prompts import library
@@ -14,7 +15,7 @@ from prompts.models import Project, Prompt
 from scans.launch import CannotStart, retry_failed
 from scans.models import Scan
 from tests.scans.made import make_answer, make_scan
-from tests.scans.running import add_prompts, reread, started, statuses
+from tests.scans.running import add_prompts, reread, run, started, statuses
 from tests.screens import ClientOf
 
 URL = ("acme", "lumenboard")
@@ -58,6 +59,21 @@ def test_archiving_cancels_the_scan_that_runs(client: Client, scan: Scan, org: O
 def test_archiving_over_the_api_cancels_the_scan_too(client: Client, scan: Scan, project: Project) -> None:
     assert client.delete(f"/api/v1/o/acme/projects/{project.pk}/").status_code == 204
     assert reread(scan).status == "cancelled"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_disabling_an_organization_cancels_what_runs_and_enabling_it_opens_it_again(
+    scan: Scan, project: Project, org: Organization, operator: User, simulator: Running
+) -> None:
+    assert upkeep.disable(org, actor=operator)
+    assert reread(scan).status == "cancelled"
+    run()
+    assert statuses(scan) == {"cancelled": 3}
+    assert simulator.stats()["totals"]["requests"] == 0
+    assert upkeep.enable(org, actor=operator)
+    again = started(project)
+    run()
+    assert statuses(again) == {"succeeded": 3}
 
 
 def test_archiving_leaves_other_scans_alone(project: Project, org: Organization) -> None:

@@ -18,10 +18,10 @@ from orgs.scoping import org_scope
 from prompts import budgets
 from prompts.llm.simulator.server import Running
 from prompts.models import Project, Spending
-from scans import claims, schedule
+from scans import claims, late, schedule
 from scans.due import DueLane
 from scans.launch import CannotStart, cancel_scan, resume_scan
-from scans.models import Answer, Schedule
+from scans.models import Answer, Scan, Schedule
 from scans.schedule import ScheduleFields
 from tests.scans.running import (
     ENGINES,
@@ -51,6 +51,11 @@ def spent(org: Organization, project: Project | None = None) -> tuple[int, Decim
     return row.answers, row.money
 
 
+def let_be_due(scan: Scan) -> None:
+    with org_scope(scan.org_id):
+        Answer.objects.for_org(scan.org_id).filter(scan=scan).update(due_at=timezone.now() - timedelta(seconds=1))
+
+
 def test_a_scan_is_stopped_to_the_answer(org: Organization, project: Project, simulator: Running) -> None:
     add_prompts(project, 20)
     limit(org, answers=7)
@@ -64,7 +69,7 @@ def test_a_scan_is_stopped_to_the_answer(org: Organization, project: Project, si
     assert simulator.stats()["totals"]["requests"] == 7
     assert {answer.error_kind for answer in answers_of(scan)} == {"", "budget"}
     assert level(org) == (7, 0)
-    assert spent(org) == spent(org, project) == (7, sum(call.cost or 0 for call in calls(project)))
+    assert spent(org) == spent(org, project) == (7, 0)
     assert events(scan, "scan.finished")[0].data["budget_stop"]["amount"] == "7"
 
 
@@ -91,7 +96,7 @@ def test_a_stopped_scan_goes_on_once_there_is_room(org: Organization, project: P
 
 
 def test_money_is_not_overspent_when_no_answer_costs_more_than_it_may(
-    org: Organization, project: Project, simulator: Running
+    org: Organization, project: Project, paid: Running
 ) -> None:
     add_prompts(project, 20)
     limit(org, money=Decimal("0.30"))
@@ -102,6 +107,19 @@ def test_money_is_not_overspent_when_no_answer_costs_more_than_it_may(
     assert 0 < answers < 40
     assert Decimal("0.1") < money <= Decimal("0.30")
     assert money == sum(call.cost or 0 for call in calls(project))
+
+
+def test_simulated_calls_take_answers_of_a_budget_and_no_money(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    """What a simulated answer would cost must not keep a real one from being asked."""
+    add_prompts(project, 5)
+    limit(org, project, money=Decimal("0.01"))
+    scan = started(project, engines=ENGINES[:1])
+    run()
+    assert sum(call.cost or 0 for call in calls(project)) > Decimal("0.01")
+    assert statuses(scan) == {"succeeded": 5}
+    assert spent(org) == spent(org, project) == (5, 0)
 
 
 def test_the_page_says_which_budget_stopped_it_and_resumes_it(
@@ -164,8 +182,11 @@ def test_a_failed_answer_takes_no_place_and_a_retried_one_takes_one(
     assert spent(org)[0] == 4
 
 
-def test_a_cancelled_scan_gives_back_what_it_held(org: Organization, project: Project, simulator: Running) -> None:
-    add_prompts(project, 6)
+def test_what_is_under_way_counts_although_its_scan_is_cancelled(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    """Asked and answered is paid for: cancelling over and over asks no more of a provider than the budget has."""
+    add_prompts(project, 4)
     limit(org, answers=6)
     simulator.options(latency=1.0)
     scan = started(project)
@@ -173,13 +194,52 @@ def test_a_cancelled_scan_gives_back_what_it_held(org: Organization, project: Pr
     def cancel() -> None:
         with org_scope(org):
             assert cancel_scan(reread(scan), actor=None)
+        simulator.options(latency=0.0)
+        again.append(started(project))
 
-    while_running(cancel, when=lambda: simulator.stats()["totals"]["in_flight"] == 6)
-    simulator.options(latency=0.0)
-    assert spent(org)[0] == 0
+    again: list[Scan] = []
+    while_running(cancel, when=lambda: simulator.stats()["totals"]["in_flight"] == 4)
+    while run():
+        pass
+    assert statuses(again[0]) == {"succeeded": 2, "failed": 2}
+    assert simulator.stats()["totals"]["requests"] == spent(org)[0] == 6
+    assert {(one.held_month, one.held_cost) for one in answers_of(scan)} == {(None, None)}
+
+
+def test_what_was_cancelled_before_it_was_asked_holds_nothing(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    add_prompts(project, 4)
+    limit(org, answers=3)
+    scan = started(project)
+    wanted = [DueLane(answers_of(scan)[0].lane, answers_of(scan)[0].engine, suspect=False, org_id=org.pk, count=2)]
+    held = claims.claim(wanted)
+    with org_scope(org):
+        cancel_scan(scan, actor=None)
     again = started(project)
-    run()
-    assert statuses(again) == {"succeeded": 6}
+    assert len(claims.claim([replace(wanted[0], count=4)])) == 1
+    claims.give_back(held, asked=False)
+    let_be_due(again)
+    assert len(claims.claim([replace(wanted[0], count=4)])) == 2
+
+
+def test_a_hold_of_a_cancelled_answer_ends_when_no_call_can_be_under_way(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    add_prompts(project, 2)
+    limit(org, answers=2)
+    scan = started(project)
+    wanted = [DueLane(answers_of(scan)[0].lane, answers_of(scan)[0].engine, suspect=False, org_id=org.pk, count=2)]
+    assert len(claims.claim(wanted)) == 2
+    with org_scope(org):
+        cancel_scan(scan, actor=None)
+    again = started(project)
+    assert claims.claim(wanted) == []
+    let_be_due(again)
+    with org_scope(org):
+        long_ago = timezone.now() - timedelta(seconds=late.longest())
+        Answer.objects.for_org(org).filter(scan=scan).update(finished_at=long_ago)
+    assert len(claims.claim(wanted)) == 2
 
 
 def test_what_a_killed_worker_held_comes_back(org: Organization, project: Project, simulator: Running) -> None:
@@ -201,7 +261,7 @@ def test_what_a_killed_worker_held_comes_back(org: Organization, project: Projec
 
 
 def test_an_answer_counts_in_the_month_in_which_it_was_claimed(
-    org: Organization, project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+    org: Organization, project: Project, paid: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The month changes between its claim and its end: what it held there is what it uses there."""
     add_prompts(project, 2)
@@ -220,7 +280,7 @@ def test_an_answer_counts_in_the_month_in_which_it_was_claimed(
     with org_scope(org):
         rows = {row.month: row for row in Spending.objects.for_org(org).filter(project=None)}
     assert rows[date(2026, 1, 1)].answers == 2
-    assert rows[date(2026, 1, 1)].money == sum(call.cost or 0 for call in calls(project))
+    assert rows[date(2026, 1, 1)].money == sum(call.cost or 0 for call in calls(project)) > 0
     assert sum(row.answers for row in rows.values()) == 2
 
 

@@ -416,7 +416,27 @@ def test_no_more_is_handed_over_than_a_budget_of_answers_holds(project: Project,
     assert len(calls(project)) == 3
 
 
-def test_no_more_is_handed_over_than_a_budget_of_money_holds(project: Project, simulator: Running) -> None:
+def test_what_a_cancelled_batch_may_still_cost_is_held_until_its_job_has_ended(
+    project: Project, simulator: Running
+) -> None:
+    simulator.options(batch_seconds=3600.0)
+    with org_scope(project.org_id):
+        budgets.save_budget(project.org, project=None, money=None, answers=4, actor=None)
+    scan = economy_scan(project, GPT)
+    look_after()
+    with org_scope(project.org_id):
+        assert cancel_scan(scan, actor=None)
+        scan.answers.update(finished_at=timezone.now() - timedelta(hours=1))
+    again = economy_scan(project, GPT)
+    look_after()
+    assert batched_at(simulator) == 4
+    change_jobs(scan, state="cancelled", finished_at=timezone.now(), next_poll_at=None, token=None)
+    let_answers_be_due(again)
+    ask_live()
+    assert statuses(again) == {"succeeded": 4}
+
+
+def test_no_more_is_handed_over_than_a_budget_of_money_holds(project: Project, paid: Running) -> None:
     each = most_cost(catalog.get(GPT), batch=True)
     assert each
     money = round(each * 3, 2)
@@ -424,7 +444,7 @@ def test_no_more_is_handed_over_than_a_budget_of_money_holds(project: Project, s
         budgets.save_budget(project.org, project=project, money=money, answers=None, actor=None)
     scan = economy_scan(project, GPT)
     look_after()
-    assert batched_at(simulator) == int(money / each)
+    assert batched_at(paid) == int(money / each)
     assert statuses(scan) == {"pending": 4}
 
 

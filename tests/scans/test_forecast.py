@@ -3,21 +3,28 @@
 from collections.abc import Callable
 from decimal import Decimal
 from statistics import mean
+from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
 from orgs.models import Organization
 from orgs.scoping import org_scope
-from prompts.credentials import EngineChoice
+from prompts.credentials import EngineChoice, available_engines, save_key
+from prompts.gateway import lane_for
+from prompts.key_limits import save_limits
 from prompts.llm import catalog
+from prompts.llm.lanes import keys
 from prompts.models import Project, Prompt
 from scans import forecast
 from scans.forecast import Range, forecast_of, summed
 from tests.cast import make_prompt
 from tests.scans.made import ENGINE, make_answer, make_scan
 
+OWN = "openai:gpt-5.4-mini/model"
 CHEAP = "anthropic:claude-haiku-4-5/model"
 ClientOf = Callable[[User], Client]
 
@@ -99,6 +106,43 @@ def test_the_time_is_that_of_the_slowest_lane(org: Organization, project: Projec
         two = forecast_of(project, [choice(CHEAP), choice(ENGINE)], asked=600)
     assert 600 <= one.seconds.low <= one.seconds.high < 700
     assert two.seconds.likely < 1.2 * one.seconds.likely
+
+
+def test_the_time_follows_the_keys_own_limits_and_what_the_lane_has_learned(
+    org: Organization, project: Project, owner: User
+) -> None:
+    def likely() -> float:
+        with org_scope(org):
+            (known,) = [one for one in available_engines(org.pk) if one.engine.key == OWN]
+            return forecast_of(project, [known], asked=600).seconds.likely
+
+    with org_scope(org):
+        row = save_key(org, provider="openai", api_key="sk-of-the-organization-1234", actor=owner)
+        of_the_installation = likely()
+        own = {"requests_per_minute": 60, "tokens_per_minute": 100_000_000}
+        save_limits(row, tier="", figures={**own}, actor=owner)
+        at_its_limits = likely()
+        key = lane_for(org.pk, OWN).key
+    with redis.from_url(settings.REDIS_URL) as client:
+        client.hset(keys(key)[0], mapping={"requests_told": 30})
+        when_told_less = likely()
+        seconds, _ = client.time()
+        client.hset(keys(key)[0], mapping={"factor": 0.2, "factor_at": seconds * 1_000})
+    assert of_the_installation < 120
+    assert 600 <= at_its_limits < 700
+    assert 1_200 <= when_told_less < 1_300
+    assert when_told_less + 60 < likely() < when_told_less + 120
+
+
+def test_the_time_without_redis_is_that_of_what_was_set(
+    org: Organization, project: Project, settings: Any, owner: User
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with org_scope(org):
+        row = save_key(org, provider="openai", api_key="sk-of-the-organization-1234", actor=owner)
+        save_limits(row, tier="", figures={"requests_per_minute": 60, "tokens_per_minute": 100_000_000}, actor=owner)
+        (known,) = [one for one in available_engines(org.pk) if one.engine.key == OWN]
+        assert 600 <= forecast_of(project, [known], asked=600).seconds.likely < 700
 
 
 def test_the_page_and_the_api_say_it(

@@ -92,6 +92,18 @@ def test_the_latest_scan_with_answers_stays_whatever_its_age(
     assert newest.pk in left(project)
 
 
+def test_a_later_scan_without_any_answer_is_no_reason_to_lose_the_last_one_with_some(
+    org: Organization, project: Project, prompt: Prompt
+) -> None:
+    """Such as one that a budget stopped before its first answer."""
+    keep(org, 1)
+    measured = old_scan(project, prompt, months=20)
+    stopped = make_scan(project, status="partial", total=1, finished_at=timezone.now())
+    make_answer(stopped, prompt, status="failed", error_kind="budget")
+    assert retention.sweep(seconds=60) == retention.Aged()
+    assert measured.pk in left(project)
+
+
 def test_open_scan_is_never_aged(org: Organization, project: Project, prompt: Prompt, latest: Scan) -> None:
     keep(org, 1)
     reopened = old_scan(project, prompt, months=30)
