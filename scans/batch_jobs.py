@@ -202,9 +202,9 @@ def end(job: Job, *, state: str, problem: str = "") -> int:
 
 
 def names_in_use(batch_ids: Sequence[str]) -> set[str]:
-    """Those of a provider's batches that some job of ours has already."""
+    """Those of a provider's batches that are certainly some job's of ours."""
     with all_orgs_scope(_REASON), connection.cursor() as cursor:
-        cursor.execute("SELECT batch_id FROM scans_batchjob WHERE batch_id = ANY(%s)", [list(batch_ids)])
+        cursor.execute("SELECT batch_id FROM scans_batchjob WHERE proven AND batch_id = ANY(%s)", [list(batch_ids)])
         return {batch_id for (batch_id,) in cursor.fetchall()}
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from prompts import gateway
-from prompts.batching import batches_of
+from prompts.batching import batches_of, former_lane
 from prompts.gateway import EngineUnavailable, Lane
-from prompts.llm.batches import Batches, BatchState, BatchStatus
+from prompts.llm.batches import Batches, BatchState, BatchStatus, FoundBatch
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Reply
 from prompts.traffic import reachable
@@ -38,6 +38,7 @@ MOST_TRIES = 8  # failures in a row until a batch that nobody took is given up, 
 LONGEST_WAIT = 600.0  # seconds between two looks
 SOON = 20.0  # seconds between two looks at a batch that was asked to stop
 ABANDONED = 50 * 3600.0  # seconds after which no provider is still at it
+KEY_GONE = "The key that this batch was handed over with is gone."
 _AWAY = "Nothing is handed over while Redis cannot be reached."
 _UNKNOWN = frozenset(  # the provider may have taken it all the same
     {ErrorKind.SERVER, ErrorKind.OVERLOADED, ErrorKind.TIMEOUT, ErrorKind.CONNECTION, ErrorKind.BAD_RESPONSE}
@@ -87,8 +88,7 @@ class Keeper:
         try:
             route = await self._database(self._lanes.of, job.org_id, job.engine)
             if isinstance(route, EngineUnavailable) or route.key != job.lane:
-                # Another account knows nothing of it.
-                await self._give_up(job, "The key that this batch was handed over with is gone.")
+                await self._with_another_key(job, None if isinstance(route, EngineUnavailable) else route)
                 return
             await self._step(job, route)
         except Lost:
@@ -98,6 +98,18 @@ class Keeper:
         except Exception as error:
             logger.exception("batch job %s could not be looked after", job.id)
             await self._failed(job, LlmError(ErrorKind.SERVER, f"Failed inside Prompter ({type(error).__name__})."))
+
+    async def _with_another_key(self, job: Job, now: Lane | None) -> None:
+        """The organization's key has changed since. What the former one paid for is brought home with it, or with the
+        new one where that sees it; nothing more is handed over."""
+        lane = former_lane(job.engine, job.lane, now=now)
+        if lane is None or job.state == State.QUEUED:
+            await self._give_up(job, KEY_GONE)
+            return
+        if job.state != State.SUBMITTING:
+            await self._step(job, lane)
+        elif not await self._looked_for(job, batches_of(lane), lane):
+            await self._give_up(job, KEY_GONE)
 
     async def _step(self, job: Job, lane: Lane) -> None:
         batches = batches_of(lane)
@@ -109,7 +121,7 @@ class Keeper:
             await self._poll(job, lane, batches)
 
     async def _hand_over(self, job: Job, lane: Lane, batches: Batches) -> None:
-        if job.state == State.SUBMITTING and await self._looked_for(job, batches):
+        if job.state == State.SUBMITTING and await self._looked_for(job, batches, lane):
             return
         if job.over or job.tries >= MOST_TRIES:
             await self._end(job, State.FAILED, "It could not be handed over in time.")
@@ -129,28 +141,54 @@ class Keeper:
                 await batches.cancel(batch_id)
             raise
 
-    async def _looked_for(self, job: Job, batches: Batches) -> bool:
+    async def _looked_for(self, job: Job, batches: Batches, lane: Lane) -> bool:
         """Whether that is all for now: while nobody can tell whether it was taken, it is not handed over again."""
         try:
-            return await self._found_again(job, batches)
+            return await self._found_again(job, batches, lane)
         except LlmError as error:
             await self._later(job, error)
             return True
 
-    async def _found_again(self, job: Job, batches: Batches) -> bool:
+    async def _found_again(self, job: Job, batches: Batches, lane: Lane) -> bool:
         """What was handed over by somebody who could not write it down. Where the provider knows no names, a batch
-        counts as ours if it alone fits; its results prove it."""
+        counts as ours if it alone fits; its results prove it. Where several fit, nothing is handed over again before
+        each has ended and said whose it is."""
         found = await batches.find(job.name, size=job.total, since=job.created_at.timestamp())
         proven = [one for one in found if one.proven]
         if not proven and found:
             taken = await self._database(batch_jobs.names_in_use, [one.id for one in found])
             found = [one for one in found if one.id not in taken]
-        if not proven and len(found) != 1:
+        if not proven and len(found) > 1:
+            found = await self._whose(job, found, batches, lane)
+            proven = [one for one in found if one.proven]
+            if found and not proven:
+                wait = min(LONGEST_WAIT, max(batch_jobs.FIRST_LOOK, job.age / 10))
+                if job.late:
+                    await self._release(job)
+                if job.age > ABANDONED:
+                    await self._end(job, State.FAILED, "Nobody could tell which batch it was.")
+                    return True
+                await self._database(batch_jobs.put_off, job, wait=wait, problem="Several batches may be this one.")
+                return True
+        if not found:
             return False
         chosen = (proven or found)[0]
         logger.warning("batch job %s had been handed over already: %s", job.id, chosen.id)
         await self._database(batch_jobs.accept, job, batch_id=chosen.id, proven=chosen.proven)
         return True
+
+    async def _whose(self, job: Job, found: list[FoundBatch], batches: Batches, lane: Lane) -> list[FoundBatch]:
+        """The one that is ours, proven; else those that have not ended and may be."""
+        open_ones = []
+        for one in found:
+            if (await batches.poll(one.id)).state is not BatchState.ENDED:
+                open_ones.append(one)
+                continue
+            async with aclosing(batches.results(one.id, ids=(), model=lane.engine.model)) as results:
+                async for custom_id, _result in results:
+                    if job.answer_id(custom_id) is not None:
+                        return [FoundBatch(id=one.id, proven=True)]
+        return open_ones
 
     async def _poll(self, job: Job, lane: Lane, batches: Batches) -> None:
         status = await batches.poll(job.batch_id)
@@ -184,13 +222,14 @@ class Keeper:
         """From the beginning, however often: what was stored before is not claimed and not booked again."""
         ids = await self._database(batch_answers.submitted, job)
         came: dict[int, Reply] = {}
-        ours = 0
+        ours = set[int]()
         async with aclosing(batches.results(job.batch_id, ids=ids, model=lane.engine.model)) as results:
             async for custom_id, result in results:
                 pk = job.answer_id(custom_id)
-                if pk is not None and isinstance(result, Reply):
-                    came.setdefault(pk, result)
-                ours += pk is not None
+                if pk is not None:
+                    ours.add(pk)
+                    if isinstance(result, Reply):
+                        came.setdefault(pk, result)
                 if len(came) >= CHUNK:
                     await self._take_in(job, lane, came)
                     came = {}
@@ -198,6 +237,8 @@ class Keeper:
         if not ours and not job.proven:
             await self._end(job, State.FAILED, "What was found again was somebody else's batch.")
             return
+        if len(ours) < (job.progress or 0) and job.tries + 1 < MOST_TRIES:
+            raise LlmError(ErrorKind.BAD_RESPONSE, "Fewer answers came than the provider has counted.")
         wanted = await self._database(batch_jobs.is_wanted, job)
         await self._end(job, State.DONE if wanted or ours else State.CANCELLED)
 

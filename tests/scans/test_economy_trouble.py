@@ -8,17 +8,21 @@ from collections.abc import Sequence
 import pytest
 from django.db import connection
 from django.db.utils import OperationalError
+from openai.types import Batch
 
 from orgs.scoping import all_orgs_scope, org_scope
-from prompts.llm.batches import BatchItem
+from prompts.credentials import save_key
+from prompts.llm.batches import TERMS, BatchItem, BatchTerms
 from prompts.llm.openai_batches import OpenAIBatches
 from prompts.llm.simulator.server import Running
+from prompts.llm.types import Provider
 from prompts.models import Project
 from scans import batch_jobs
 from scans.launch import cancel_scan
 from scans.models import Scan
 from tests.scans.economy import (
     BATCHED,
+    CLAUDE,
     GPT,
     ask_live,
     batched_at,
@@ -243,6 +247,71 @@ def test_nothing_is_handed_over_while_redis_cannot_be_reached(
     make_due(scan)
     look_after()
     assert states(scan) == ["waiting"]
+
+
+def test_answers_that_openai_has_counted_but_not_written_yet_are_waited_for(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = economy_scan(project, GPT)
+    look_after()
+    real, looks = OpenAIBatches._batch, 0
+
+    async def without_its_file(self: OpenAIBatches, batch_id: str) -> Batch:
+        nonlocal looks
+        looks += 1
+        batch = await real(self, batch_id)
+        if looks <= 3:
+            batch.output_file_id = None
+        return batch
+
+    monkeypatch.setattr(OpenAIBatches, "_batch", without_its_file)
+    for _ in range(2):
+        make_due(scan)
+        look_after()
+        ask_live()
+        assert (states(scan), statuses(scan)) == (["collecting"], {"pending": 4})
+    make_due(scan)
+    look_after()
+    assert statuses(scan) == {"succeeded": 4}
+    assert Counter(row.batched for row in calls(project)) == {True: 4}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3600.0])
+def test_two_batches_of_one_size_that_were_not_written_down_are_not_handed_over_again(
+    project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    simulator.options(batch_seconds=seconds)
+    monkeypatch.setitem(TERMS, Provider.ANTHROPIC, BatchTerms(items=2, bytes=256_000_000))
+    scan = economy_scan(project, CLAUDE)
+    look_after()
+    assert len(jobs_of(scan)) == 2
+    change_jobs(scan, state="submitting", batch_id="", submitted_at=None)
+    make_due(scan)
+    look_after()
+    assert batched_at(simulator) == 4
+    if seconds:
+        assert states(scan) == ["submitting"] * 2
+        return
+    for _ in range(2):
+        make_due(scan)
+        look_after()
+    assert batched_at(simulator) == 4
+    assert statuses(scan) == {"succeeded": 4}
+    assert Counter(row.batched for row in calls(project)) == {True: 4}
+
+
+@pytest.mark.parametrize("engine", BATCHED)
+def test_a_key_of_its_own_does_not_lose_an_organization_what_waits_under_the_shared_one(
+    project: Project, engine: str
+) -> None:
+    scan = economy_scan(project, engine)
+    look_after()
+    with org_scope(project.org_id):
+        save_key(project.org, provider=engine.partition(":")[0], api_key="sk-0123456789abcdef")
+    make_due(scan)
+    look_after()
+    assert statuses(scan) == {"succeeded": 4}
+    assert Counter(row.batched for row in calls(project)) == {True: 4}
 
 
 def days_pass(scan: Scan, days: int) -> None:
