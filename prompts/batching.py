@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from prompts.accounting import OK
+from prompts.credentials import shared_credential
 from prompts.gateway import Lane
 from prompts.ledger import Entry
 from prompts.llm import catalog
@@ -29,6 +30,21 @@ class Paid:
 
     cost: Decimal | None
     saved: Decimal
+
+
+def former_lane(engine_key: str, lane_key: str, *, now: Lane | None) -> Lane | None:
+    """A lane as it was when a batch was handed over, as far as its key can still be had: the installation's own, or,
+    where an organization replaced its key, the new one, which is usually the same account's."""
+    try:
+        engine = catalog.get(engine_key)
+    except catalog.UnknownEngine:
+        return None
+    shared = shared_credential(engine)
+    if shared is not None:
+        former = Lane(credential=shared, engine=engine)
+        if former.key == lane_key:
+            return former
+    return now if now is not None and now.credential.id.startswith("own-") and lane_key.startswith("own-") else None
 
 
 def batches_of(lane: Lane) -> Batches:

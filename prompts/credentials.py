@@ -84,6 +84,11 @@ def credential_of(org_id: int, engine: Engine) -> Credential | None:
     return credential_for(org_id, engine.provider, server=engine.credential)
 
 
+def shared_credential(engine: Engine) -> Credential | None:
+    """The installation's own key for an engine, whatever keys organizations have."""
+    return _shared(engine.provider, engine.credential)
+
+
 def save_key(
     org: Organization | int, *, provider: Provider | str, api_key: str, actor: User | None = None
 ) -> ProviderKey:

@@ -39,6 +39,16 @@ async def tell(lane: str, *, limits: Limits, end: End) -> None:
     await _of_loop()[2].tell(lane, limits=limits, end=end)
 
 
+async def reachable() -> bool:
+    """Whether Redis answers: while it does not, nothing new is sent anywhere."""
+    try:
+        _of_loop()
+        await _by_loop[asyncio.get_running_loop()][0].ping()
+    except UNREACHABLE:
+        return False
+    return True
+
+
 async def renew() -> None:
     """Keep what this loop's calls hold of their lanes: call it every few seconds while there are any."""
     if asyncio.get_running_loop() in _by_loop:

@@ -28,7 +28,7 @@ from prompts.llm.batches import BatchItem
 from prompts.llm.types import Reply
 from scans import holds
 from scans.asking import PURPOSE, request_of
-from scans.batch_jobs import GRACE, Job, change
+from scans.batch_jobs import NEVER, Job, change
 from scans.claims import Claimed
 from scans.ending import finish_scans
 from scans.models import Answer, BatchJob
@@ -54,7 +54,9 @@ _COLUMNS = (
 )
 _CLAIM = """
 WITH picked AS MATERIALIZED (
-  SELECT id FROM scans_answer WHERE batch_job_id = %(job)s AND id = ANY(%(ids)s) AND status = 'pending'
+  SELECT id FROM scans_answer
+  WHERE scan_id = %(scan)s AND engine = %(engine)s AND (batch_job_id IS NULL OR batch_job_id = %(job)s)
+    AND id = ANY(%(ids)s) AND status = 'pending'
   ORDER BY id FOR UPDATE
 )
 UPDATE scans_answer a
@@ -70,8 +72,8 @@ UPDATE scans_answer SET status = 'pending', lease_token = NULL, lease_until = NU
 WHERE id = ANY(%(ids)s)
 """
 _LEAVE_OUT = """
-UPDATE scans_answer a SET held_month = NULL, held_cost = NULL, due_at = j.deadline_at + %(grace)s * interval '1 second'
-FROM scans_batchjob j WHERE j.id = a.batch_job_id AND a.id = ANY(%(ids)s)
+UPDATE scans_answer SET held_month = NULL, held_cost = NULL, due_at = now() + %(never)s * interval '1 second'
+WHERE id = ANY(%(ids)s)
 """
 
 
@@ -105,7 +107,7 @@ def _parked(job: Job, lane: Lane, pks: Sequence[int]) -> list[Claimed]:
         refused = set(over.refused)
         kept = [row for row in rows if row[0] not in refused]
         _execute(_PARK, {"ids": [row[0] for row in kept]})
-        _execute(_LEAVE_OUT, {"ids": sorted(refused), "grace": GRACE.total_seconds()})
+        _execute(_LEAVE_OUT, {"ids": sorted(refused), "never": NEVER.total_seconds()})
     return [_claimed(row) for row in kept]
 
 
@@ -127,7 +129,8 @@ def take_in(job: Job, lane: Lane, came: dict[int, Reply], store: Store) -> int:
     were ours at all. Raises `Lost`."""
     with org_scope(job.org_id):
         change(job)
-        ours = Answer.objects.for_org(job.org_id).filter(batch_job_id=job.id, pk__in=came)
+        # Those that are not waiting for it any more as well: the name in their custom ids says that they were its own.
+        ours = Answer.objects.for_org(job.org_id).filter(scan_id=job.scan_id, engine=job.engine, pk__in=came)
         known = {pk: (project, scan) for pk, project, scan in ours.values_list("pk", "project_id", "scan_id")}
         claimed = [_claimed(row) for row in _rows(_CLAIM, _claim(job, sorted(known), cost=None))]
         outcomes = [_outcome(job, lane, one, came[one.id]) for one in claimed]
@@ -179,7 +182,14 @@ def _entry(job: Job, lane: Lane, pk: int, project_id: int, reply: Reply) -> Entr
 
 
 def _claim(job: Job, pks: Sequence[int], *, cost: Decimal | None) -> dict[str, Any]:
-    return {"job": job.id, "ids": list(pks), "lease": settings.SCAN_LEASE_SECONDS, "cost": cost}
+    return {
+        "job": job.id,
+        "scan": job.scan_id,
+        "engine": job.engine,
+        "ids": list(pks),
+        "lease": settings.SCAN_LEASE_SECONDS,
+        "cost": cost,
+    }
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

@@ -27,6 +27,7 @@ State = BatchJob.State
 
 LEASE = timedelta(minutes=5)  # longer than any single call to a provider and what is written after it
 GRACE = timedelta(minutes=15)  # between stopping a batch and asking live, for what it had answered to come in
+NEVER = timedelta(days=366)  # by itself: an answer is due when its job says so, however long nobody looked
 FIRST_LOOK = 15.0  # seconds after it was handed over
 _REASON = "batch jobs"
 
@@ -37,7 +38,8 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as it was claimed. `over`: its deadline has passed; `age` in seconds since it was handed over."""
+    """A job as it was claimed. `over`: its deadline has passed, `late`: and the time for what it had answered; `age` in
+    seconds since it was handed over."""
 
     id: int
     token: uuid.UUID
@@ -50,10 +52,12 @@ class Job:
     proven: bool
     state: str
     total: int
+    progress: int | None
     tries: int
     created_at: datetime
     results_at: datetime | None
     over: bool
+    late: bool
     age: float
 
     def custom_id(self, answer_id: int) -> str:
@@ -71,8 +75,10 @@ WITH due AS MATERIALIZED (
 )
 UPDATE scans_batchjob j SET token = gen_random_uuid(), next_poll_at = now() + %(lease)s * interval '1 second'
 FROM due WHERE j.id = due.id
-RETURNING j.id, j.token, j.org_id, j.scan_id, j.engine, j.lane, j.name, j.batch_id, j.proven, j.state, j.total, j.tries,
-  j.created_at, j.results_at, j.deadline_at <= now(), extract(epoch FROM now() - coalesce(j.submitted_at, j.created_at))
+RETURNING j.id, j.token, j.org_id, j.scan_id, j.engine, j.lane, j.name, j.batch_id, j.proven, j.state, j.total,
+  j.progress, j.tries, j.created_at, j.results_at, j.deadline_at <= now(),
+  j.deadline_at + %(grace)s * interval '1 second' <= now(),
+  extract(epoch FROM now() - coalesce(j.submitted_at, j.created_at))
 """
 
 
@@ -104,20 +110,22 @@ def _plan(scan: Scan, lane: Lane, pks: Sequence[int]) -> None:
         next_poll_at=Now(),
     )
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, engine=lane.engine.key)
-    answers.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(batch_job=job, due_at=Now() + patience + GRACE)
+    answers.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(batch_job=job, due_at=Now() + NEVER)
 
 
 def stop_jobs(scan: Scan) -> None:
-    """In the transaction that cancels the scan: what was not handed over is not, what was is stopped at once."""
+    """In the transaction that cancels the scan: what was not handed over is not, what was is stopped at once. What is
+    being handed over at this moment is stopped by whoever does it, who alone knows its id."""
     jobs = BatchJob.objects.for_org(scan.org_id).filter(scan=scan)
     jobs.filter(state=State.QUEUED).update(state=State.CANCELLED, finished_at=Now(), next_poll_at=None, token=None)
-    jobs.filter(state__in=BatchJob.OPEN).update(deadline_at=Now(), next_poll_at=Now())
+    jobs.filter(state=State.SUBMITTING).update(deadline_at=Now())
+    jobs.filter(state__in=BatchJob.OPEN).exclude(state=State.SUBMITTING).update(deadline_at=Now(), next_poll_at=Now())
 
 
 def claim(*, limit: int) -> list[Job]:
     """Jobs that are due, those that have waited longest first."""
     with all_orgs_scope(_REASON), connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"limit": limit, "lease": LEASE.total_seconds()})
+        cursor.execute(_CLAIM, {"limit": limit, "lease": LEASE.total_seconds(), "grace": GRACE.total_seconds()})
         names = Job.__dataclass_fields__
         return [_job(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
@@ -137,34 +145,66 @@ def change(job: Job, *, wait: float | None = None, **fields: Any) -> None:
 
 
 def look_again(job: Job, *, wait: float, progress: int | None = None, state: str = "") -> None:
-    """All is well, it only takes time. Not beyond the deadline, when there is something to do."""
+    """All is well, it only takes time."""
     with org_scope(job.org_id):
         change(job, wait=wait, tries=0, problem="", **({"progress": progress} if progress is not None else {}))
-        held = BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token)
         if state:
-            held.update(state=state)
-        held.filter(deadline_at__gt=Now(), next_poll_at__gt=F("deadline_at")).update(next_poll_at=F("deadline_at"))
+            BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token).update(state=state)
+        _not_beyond_the_deadline(job)
 
 
 def failed_for_now(job: Job, *, wait: float, problem: str) -> None:
-    change(job, wait=wait, tries=F("tries") + 1, problem=problem[:300])
+    with org_scope(job.org_id):
+        change(job, wait=wait, tries=F("tries") + 1, problem=problem[:300])
+        _not_beyond_the_deadline(job)
+
+
+def put_off(job: Job, *, wait: float, problem: str) -> None:
+    """It is nobody's failure, so it is not counted."""
+    with org_scope(job.org_id):
+        change(job, wait=wait, problem=problem[:300])
+        _not_beyond_the_deadline(job)
+
+
+def stopping(job: Job, *, wait: float, progress: int | None) -> None:
+    """It was asked to stop. From now on it has `GRACE`, however late that was."""
+    with org_scope(job.org_id):
+        look_again(job, wait=wait, progress=progress, state=State.STOPPING)
+        BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token).update(deadline_at=Now())
+
+
+def _not_beyond_the_deadline(job: Job) -> None:
+    """Then there is something to do."""
+    held = BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token, deadline_at__gt=Now())
+    held.filter(next_poll_at__gt=F("deadline_at")).update(next_poll_at=F("deadline_at"))
+
+
+def release(job: Job) -> int:
+    """What the job has not brought is asked live from now on; how many answers that are. What it brings later is
+    stored where nobody has asked yet, and booked in any case. Raises `Lost`."""
+    with org_scope(job.org_id):
+        held = BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token, state__in=BatchJob.OPEN)
+        if not held.select_for_update(no_key=True).exists():
+            raise Lost
+        waiting = Answer.objects.for_org(job.org_id).filter(batch_job_id=job.id, status=Answer.Status.PENDING)
+        ids = list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
+        return waiting.filter(pk__in=ids).update(due_at=Now(), batch_job=None, held_month=None, held_cost=None)
 
 
 def end(job: Job, *, state: str, problem: str = "") -> int:
     """For good. What it has not brought is asked live from now on; how many answers that are. Raises `Lost`."""
     with org_scope(job.org_id):
         change(job)
+        released = release(job)
         rows = BatchJob.objects.for_org(job.org_id).filter(pk=job.id)
         rows.update(state=state, problem=problem[:300], finished_at=Now(), next_poll_at=None, token=None)
-        waiting = Answer.objects.for_org(job.org_id).filter(batch_job_id=job.id, status=Answer.Status.PENDING)
-        ids = list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
-        return waiting.filter(pk__in=ids).update(due_at=Now(), batch_job=None, held_month=None, held_cost=None)
+        return released
 
 
 def names_in_use(batch_ids: Sequence[str]) -> set[str]:
-    """Those of a provider's batches that some job of ours has already."""
+    """Those of a provider's batches that are certainly some job's of ours."""
     with all_orgs_scope(_REASON), connection.cursor() as cursor:
-        cursor.execute("SELECT batch_id FROM scans_batchjob WHERE batch_id = ANY(%s)", [list(batch_ids)])
+        cursor.execute("SELECT batch_id FROM scans_batchjob WHERE proven AND batch_id = ANY(%s)", [list(batch_ids)])
         return {batch_id for (batch_id,) in cursor.fetchall()}
 
 
@@ -174,12 +214,12 @@ def is_wanted(job: Job) -> bool:
         return Scan.objects.for_org(job.org_id).filter(pk=job.scan_id, status__in=Scan.OPEN).exists()
 
 
-def begin_collecting(job: Job) -> Job:
+def begin_collecting(job: Job, *, progress: int | None) -> Job:
     """From now on what its results are booked with is fixed. Raises `Lost`."""
     with org_scope(job.org_id):
-        change(job, state=State.COLLECTING, results_at=Now(), tries=0, problem="")
+        change(job, state=State.COLLECTING, results_at=Now(), tries=0, problem="", progress=progress)
         at = BatchJob.objects.for_org(job.org_id).values_list("results_at", flat=True).get(pk=job.id)
-    return replace(job, state=State.COLLECTING, results_at=at, tries=0)
+    return replace(job, state=State.COLLECTING, results_at=at, tries=0, progress=progress)
 
 
 def accept(job: Job, *, batch_id: str, proven: bool = True) -> None:
@@ -187,5 +227,27 @@ def accept(job: Job, *, batch_id: str, proven: bool = True) -> None:
     with org_scope(job.org_id):
         change(job, state=State.WAITING, batch_id=batch_id, proven=proven, submitted_at=Now(), tries=0, problem="")
         look_again(job, wait=FIRST_LOOK)
+        # Its scan was cancelled meanwhile: it is to be stopped before it has answered much.
+        BatchJob.objects.for_org(job.org_id).filter(pk=job.id, deadline_at__lte=Now()).update(next_poll_at=Now())
+    # In a transaction of its own: cancelling locks a scan before its jobs.
+    with org_scope(job.org_id):
         queued = Scan.objects.for_org(job.org_id).filter(pk=job.scan_id, status=Scan.Status.QUEUED)
         queued.update(status=Scan.Status.RUNNING, started_at=Now())
+
+
+def take_back(job: Job, *, batch_id: str) -> bool:
+    """Write down a batch that the provider took after the job was lost, so that somebody stops it and collects what it
+    answered. False where the job has another batch by now, or is gone with its scan."""
+    with org_scope(job.org_id):
+        rows = BatchJob.objects.for_org(job.org_id).filter(pk=job.id, batch_id="")
+        return bool(
+            rows.update(
+                batch_id=batch_id,
+                state=State.WAITING,
+                token=None,
+                submitted_at=Now(),
+                deadline_at=Now(),
+                finished_at=None,
+                next_poll_at=Now(),
+            )
+        )

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from prompts import gateway
-from prompts.batching import batches_of
+from prompts.batching import batches_of, former_lane
 from prompts.gateway import EngineUnavailable, Lane
-from prompts.llm.batches import Batches, BatchState, BatchStatus
+from prompts.llm.batches import Batches, BatchState, BatchStatus, FoundBatch
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Reply
+from prompts.traffic import reachable
 from scans import batch_answers, batch_jobs
 from scans.batch_jobs import Job, Lost
 from scans.database import Database
@@ -33,10 +34,15 @@ State = BatchJob.State
 AT_ONCE = 8  # jobs that one process looks after
 FRESH = 5.0  # seconds until it looks for more, whatever is under way
 CHUNK = 100  # results stored in one transaction
-MOST_TRIES = 8  # failures in a row until a batch is given up
+MOST_TRIES = 8  # failures in a row until a batch that nobody took is given up, or one that is late is not waited for
 LONGEST_WAIT = 600.0  # seconds between two looks
 SOON = 20.0  # seconds between two looks at a batch that was asked to stop
 ABANDONED = 50 * 3600.0  # seconds after which no provider is still at it
+KEY_GONE = "The key that this batch was handed over with is gone."
+_AWAY = "Nothing is handed over while Redis cannot be reached."
+_UNKNOWN = frozenset(  # the provider may have taken it all the same
+    {ErrorKind.SERVER, ErrorKind.OVERLOADED, ErrorKind.TIMEOUT, ErrorKind.CONNECTION, ErrorKind.BAD_RESPONSE}
+)
 _GONE = frozenset({ErrorKind.NOT_FOUND, ErrorKind.UNSUPPORTED})
 _HOPELESS = _GONE | {ErrorKind.AUTH, ErrorKind.BILLING, ErrorKind.BAD_REQUEST, ErrorKind.CONTENT_POLICY}
 
@@ -82,8 +88,7 @@ class Keeper:
         try:
             route = await self._database(self._lanes.of, job.org_id, job.engine)
             if isinstance(route, EngineUnavailable) or route.key != job.lane:
-                # Another account knows nothing of it.
-                await self._give_up(job, "The key that this batch was handed over with is gone.")
+                await self._with_another_key(job, None if isinstance(route, EngineUnavailable) else route)
                 return
             await self._step(job, route)
         except Lost:
@@ -93,6 +98,18 @@ class Keeper:
         except Exception as error:
             logger.exception("batch job %s could not be looked after", job.id)
             await self._failed(job, LlmError(ErrorKind.SERVER, f"Failed inside Prompter ({type(error).__name__})."))
+
+    async def _with_another_key(self, job: Job, now: Lane | None) -> None:
+        """The organization's key has changed since. What the former one paid for is brought home with it, or with the
+        new one where that sees it; nothing more is handed over."""
+        lane = former_lane(job.engine, job.lane, now=now)
+        if lane is None or job.state == State.QUEUED:
+            await self._give_up(job, KEY_GONE)
+            return
+        if job.state != State.SUBMITTING:
+            await self._step(job, lane)
+        elif not await self._looked_for(job, batches_of(lane), lane):
+            await self._give_up(job, KEY_GONE)
 
     async def _step(self, job: Job, lane: Lane) -> None:
         batches = batches_of(lane)
@@ -104,10 +121,13 @@ class Keeper:
             await self._poll(job, lane, batches)
 
     async def _hand_over(self, job: Job, lane: Lane, batches: Batches) -> None:
-        if job.state == State.SUBMITTING and await self._found_again(job, batches):
+        if job.state == State.SUBMITTING and await self._looked_for(job, batches, lane):
             return
-        if job.over:
+        if job.over or job.tries >= MOST_TRIES:
             await self._end(job, State.FAILED, "It could not be handed over in time.")
+            return
+        if not await reachable():
+            await self._database(batch_jobs.put_off, job, wait=batch_jobs.FIRST_LOOK, problem=_AWAY)
             return
         items = await self._database(batch_answers.hand_over, job, lane)
         if not items:
@@ -116,29 +136,65 @@ class Keeper:
         batch_id = await batches.submit(items, name=job.name)
         try:
             await self._database(batch_jobs.accept, job, batch_id=batch_id)
-        except Lost:
-            await batches.cancel(batch_id)  # somebody took over meanwhile, and found nothing yet
+        except Lost:  # somebody took over meanwhile, and found nothing yet
+            if not await self._database(batch_jobs.take_back, job, batch_id=batch_id):
+                await batches.cancel(batch_id)
             raise
 
-    async def _found_again(self, job: Job, batches: Batches) -> bool:
+    async def _looked_for(self, job: Job, batches: Batches, lane: Lane) -> bool:
+        """Whether that is all for now: while nobody can tell whether it was taken, it is not handed over again."""
+        try:
+            return await self._found_again(job, batches, lane)
+        except LlmError as error:
+            await self._later(job, error)
+            return True
+
+    async def _found_again(self, job: Job, batches: Batches, lane: Lane) -> bool:
         """What was handed over by somebody who could not write it down. Where the provider knows no names, a batch
-        counts as ours if it alone fits; its results prove it."""
+        counts as ours if it alone fits; its results prove it. Where several fit, nothing is handed over again before
+        each has ended and said whose it is."""
         found = await batches.find(job.name, size=job.total, since=job.created_at.timestamp())
         proven = [one for one in found if one.proven]
         if not proven and found:
             taken = await self._database(batch_jobs.names_in_use, [one.id for one in found])
             found = [one for one in found if one.id not in taken]
-        if not proven and len(found) != 1:
+        if not proven and len(found) > 1:
+            found = await self._whose(job, found, batches, lane)
+            proven = [one for one in found if one.proven]
+            if found and not proven:
+                wait = min(LONGEST_WAIT, max(batch_jobs.FIRST_LOOK, job.age / 10))
+                if job.late:
+                    await self._release(job)
+                if job.age > ABANDONED:
+                    await self._end(job, State.FAILED, "Nobody could tell which batch it was.")
+                    return True
+                await self._database(batch_jobs.put_off, job, wait=wait, problem="Several batches may be this one.")
+                return True
+        if not found:
             return False
         chosen = (proven or found)[0]
         logger.warning("batch job %s had been handed over already: %s", job.id, chosen.id)
         await self._database(batch_jobs.accept, job, batch_id=chosen.id, proven=chosen.proven)
         return True
 
+    async def _whose(self, job: Job, found: list[FoundBatch], batches: Batches, lane: Lane) -> list[FoundBatch]:
+        """The one that is ours, proven; else those that have not ended and may be."""
+        open_ones = []
+        for one in found:
+            if (await batches.poll(one.id)).state is not BatchState.ENDED:
+                open_ones.append(one)
+                continue
+            async with aclosing(batches.results(one.id, ids=(), model=lane.engine.model)) as results:
+                async for custom_id, _result in results:
+                    if job.answer_id(custom_id) is not None:
+                        return [FoundBatch(id=one.id, proven=True)]
+        return open_ones
+
     async def _poll(self, job: Job, lane: Lane, batches: Batches) -> None:
         status = await batches.poll(job.batch_id)
         if status.state is BatchState.ENDED:
-            await self._collect(await self._database(batch_jobs.begin_collecting, job), lane, batches)
+            collecting = await self._database(batch_jobs.begin_collecting, job, progress=status.done)
+            await self._collect(collecting, lane, batches)
         elif status.state is BatchState.FAILED:
             await self._end(job, State.FAILED, status.reason or "The provider refused the batch.")
         elif job.over:
@@ -154,20 +210,26 @@ class Keeper:
             return
         if job.state != State.STOPPING and job.proven:
             await batches.cancel(job.batch_id)
-        wait = SOON if job.state != State.STOPPING else min(LONGEST_WAIT, max(SOON, job.age / 100))
-        await self._database(batch_jobs.look_again, job, wait=wait, progress=status.done, state=State.STOPPING)
+        if job.state != State.STOPPING:
+            await self._database(batch_jobs.stopping, job, wait=SOON, progress=status.done)
+            return
+        if job.late:
+            await self._release(job)
+        wait = min(LONGEST_WAIT, max(SOON, job.age / 100))
+        await self._database(batch_jobs.look_again, job, wait=wait, progress=status.done)
 
     async def _collect(self, job: Job, lane: Lane, batches: Batches) -> None:
         """From the beginning, however often: what was stored before is not claimed and not booked again."""
         ids = await self._database(batch_answers.submitted, job)
         came: dict[int, Reply] = {}
-        ours = 0
+        ours = set[int]()
         async with aclosing(batches.results(job.batch_id, ids=ids, model=lane.engine.model)) as results:
             async for custom_id, result in results:
                 pk = job.answer_id(custom_id)
-                if pk is not None and isinstance(result, Reply):
-                    came.setdefault(pk, result)
-                ours += pk is not None
+                if pk is not None:
+                    ours.add(pk)
+                    if isinstance(result, Reply):
+                        came.setdefault(pk, result)
                 if len(came) >= CHUNK:
                     await self._take_in(job, lane, came)
                     came = {}
@@ -175,6 +237,8 @@ class Keeper:
         if not ours and not job.proven:
             await self._end(job, State.FAILED, "What was found again was somebody else's batch.")
             return
+        if len(ours) < (job.progress or 0) and job.tries + 1 < MOST_TRIES:
+            raise LlmError(ErrorKind.BAD_RESPONSE, "Fewer answers came than the provider has counted.")
         wanted = await self._database(batch_jobs.is_wanted, job)
         await self._end(job, State.DONE if wanted or ours else State.CANCELLED)
 
@@ -183,17 +247,34 @@ class Keeper:
             await self._database(batch_answers.take_in, job, lane, came, self._store)
 
     async def _failed(self, job: Job, error: LlmError) -> None:
-        """Try again later; after too often, or where that cannot help, its answers are asked live."""
+        """What the provider has certainly not taken is given up after too many tries, or where trying cannot help. What
+        it has taken is paid for: it is looked at until it has ended."""
         handing_over = job.state in (State.QUEUED, State.SUBMITTING)
-        hopeless = error.kind in (_HOPELESS if handing_over else _GONE)
-        if hopeless or job.tries + 1 >= MOST_TRIES:
+        refused = handing_over and error.kind not in _UNKNOWN
+        lost = not handing_over and error.kind in _GONE
+        if lost or (refused and (error.kind in _HOPELESS or job.tries + 1 >= MOST_TRIES)):
+            await self._give_up(job, error.message)
+        else:
+            await self._later(job, error)
+
+    async def _later(self, job: Job, error: LlmError) -> None:
+        if job.age > ABANDONED:
             await self._give_up(job, error.message)
             return
-        wait = max(error.retry_after or 0.0, min(LONGEST_WAIT, batch_jobs.FIRST_LOOK * 2**job.tries))
+        doubled = batch_jobs.FIRST_LOOK * 2 ** min(job.tries, 10)
+        wait = max(min(error.retry_after or 0.0, LONGEST_WAIT), min(LONGEST_WAIT, doubled))
         try:
+            if job.late and job.tries + 1 >= MOST_TRIES:
+                await self._release(job)
             await self._database(batch_jobs.failed_for_now, job, wait=wait, problem=error.message)
         except Lost:
             return
+
+    async def _release(self, job: Job) -> None:
+        released = await self._database(batch_jobs.release, job)
+        if released:
+            logger.info("batch job %s is late, %s answers are asked live", job.id, released)
+            self._nudge()
 
     async def _give_up(self, job: Job, problem: str) -> None:
         try:

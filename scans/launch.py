@@ -261,6 +261,7 @@ def _ask_again(failed: QuerySet[Answer], lane: Lane) -> int:
         lane=lane.key,
         simulated=lane.simulated,
         due_at=_database_now(),
+        batch_job=None,
         attempts=0,
         lost_leases=0,
         error_kind="",

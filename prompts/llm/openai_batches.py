@@ -14,7 +14,7 @@ from openai.types.responses import Response
 from .adapter import answered, expect
 from .batch_adapter import LISTED, READ_SECONDS, SUBMIT_SECONDS, AdapterBatches, read, unanswered
 from .batches import BatchItem, BatchState, BatchStatus, FoundBatch
-from .errors import LlmError
+from .errors import ErrorKind, LlmError
 from .openai import OpenAIAdapter
 from .types import Reply
 
@@ -77,6 +77,8 @@ class OpenAIBatches(AdapterBatches[OpenAIAdapter]):
     ) -> AsyncGenerator[tuple[str, Reply | LlmError], None]:
         """Answers and refusals are in a file each, either of which may not be there."""
         batch = await self._batch(batch_id)
+        if not batch.output_file_id and batch.request_counts and batch.request_counts.completed:
+            raise LlmError(ErrorKind.BAD_RESPONSE, "The answers of this batch are not there yet.")
         for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
             async with aclosing(self._file(file_id)) as lines:
                 async for line in lines:

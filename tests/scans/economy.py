@@ -64,7 +64,7 @@ def _set(scan: Scan, sql: str) -> None:
 
 def let_answers_be_due(scan: Scan) -> None:
     with all_orgs_scope("test"), connection.cursor() as cursor:
-        cursor.execute("UPDATE scans_answer SET due_at = now() WHERE scan_id = %s", [scan.pk])
+        cursor.execute("UPDATE scans_answer SET due_at = now(), batch_job_id = NULL WHERE scan_id = %s", [scan.pk])
 
 
 def batched_at(simulator: Running) -> int:
