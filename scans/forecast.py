@@ -223,7 +223,7 @@ def _pace_of(part: Part, learned: Mapping[str, LaneGauge]) -> tuple[Limits, floa
     gauge = learned.get(lane.key) if lane else None
     if gauge is None:
         return limits, 1.0
-    told = {
+    told: dict[str, Any] = {
         name: min(lower, getattr(limits, name) or lower)
         for name, lower in (("requests", gauge.requests_limit), ("tokens", gauge.tokens_limit))
         if lower != getattr(gauge.set, name)  # else it is only what was set when something was last asked
