@@ -183,12 +183,16 @@ class Keeper:
         for one in found:
             if (await batches.poll(one.id)).state is not BatchState.ENDED:
                 open_ones.append(one)
-                continue
-            async with aclosing(batches.results(one.id, ids=(), model=lane.engine.model)) as results:
-                async for custom_id, _result in results:
-                    if job.answer_id(custom_id) is not None:
-                        return [FoundBatch(id=one.id, proven=True)]
+            elif await self._has_ours(job, one, batches, lane):
+                return [FoundBatch(id=one.id, proven=True)]
         return open_ones
+
+    async def _has_ours(self, job: Job, one: FoundBatch, batches: Batches, lane: Lane) -> bool:
+        async with aclosing(batches.results(one.id, ids=(), model=lane.engine.model)) as results:
+            async for custom_id, _result in results:
+                if job.answer_id(custom_id) is not None:
+                    return True
+        return False
 
     async def _poll(self, job: Job, lane: Lane, batches: Batches) -> None:
         status = await batches.poll(job.batch_id)
@@ -226,10 +230,11 @@ class Keeper:
         async with aclosing(batches.results(job.batch_id, ids=ids, model=lane.engine.model)) as results:
             async for custom_id, result in results:
                 pk = job.answer_id(custom_id)
-                if pk is not None:
-                    ours.add(pk)
-                    if isinstance(result, Reply):
-                        came.setdefault(pk, result)
+                if pk is None:
+                    continue
+                ours.add(pk)
+                if isinstance(result, Reply):
+                    came.setdefault(pk, result)
                 if len(came) >= CHUNK:
                     await self._take_in(job, lane, came)
                     came = {}

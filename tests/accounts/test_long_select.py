@@ -6,7 +6,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from accounts.long_select import LongSelect
 
-CHOICES = [("", "None"), ("a&b", "<script>"), ("3", "three"), (4, "four")]
+CHOICES = [("", "None"), ("a&b", "<script>"), ("3", "three"), (4, "four"), ("Group", [("5", "five"), ("6", "<six>")])]
 
 
 def options_of(markup: str) -> list[tuple[str | None, bool, str]]:
@@ -14,7 +14,7 @@ def options_of(markup: str) -> list[tuple[str | None, bool, str]]:
     return [(one.attributes["value"], "selected" in one.attributes, one.text()) for one in options]
 
 
-@pytest.mark.parametrize("value", ["", None, "a&b", "3", 4, "elsewhere"])
+@pytest.mark.parametrize("value", ["", None, "a&b", "3", 4, "6", "elsewhere"])
 def test_it_offers_and_chooses_what_a_plain_select_does(value: object) -> None:
     class Form(forms.Form):
         plain = forms.ChoiceField(choices=CHOICES)
@@ -24,4 +24,5 @@ def test_it_offers_and_chooses_what_a_plain_select_does(value: object) -> None:
     plain, long = str(form["plain"]), str(form["long"])
     assert options_of(long) == options_of(plain)
     assert "&lt;script&gt;" in long
+    assert '<optgroup label="Group">' in long
     assert long.startswith('<select name="long" data-combobox="" id="id_long" required>')
