@@ -90,12 +90,12 @@ FROM mine WHERE a.id = mine.id
 """  # noqa: S608 - composed of constants
 
 # Nobody could renew a lease while the database was away: who holds one that ran out then gets time to say so.
-_RENEWABLE = """(lease_until > pg_postmaster_start_time() + interval '5 seconds'
+EXPIRED = """lease_until < now() AND (lease_until > pg_postmaster_start_time() + interval '5 seconds'
     OR now() > pg_postmaster_start_time() + %(lease)s * interval '1 second')"""
 
 _EXPIRE = f"""
 WITH gone AS MATERIALIZED (
-  SELECT id FROM scans_answer WHERE status = 'claimed' AND lease_until < now() AND {_RENEWABLE}
+  SELECT id FROM scans_answer WHERE status = 'claimed' AND {EXPIRED}
   ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE scans_answer a
@@ -115,8 +115,7 @@ FROM chosen WHERE a.id = chosen.id RETURNING a.org_id, a.scan_id
 _CONDEMNED = f"""
 SELECT id, lease_token, org_id, project_id, scan_id, lane, engine, prompt_text, country, language, attempts, true,
     created_at
-FROM scans_answer WHERE status = 'claimed' AND lease_until < now() AND lost_leases >= %(suspect)s
-  AND {_RENEWABLE}
+FROM scans_answer WHERE status = 'claimed' AND {EXPIRED} AND lost_leases >= %(suspect)s
 ORDER BY id LIMIT %(limit)s
 """  # noqa: S608 - composed of constants
 
@@ -182,12 +181,6 @@ def give_back(claimed: Iterable[Claimed], *, asked: bool) -> None:
 def expire(*, limit: int = 1000) -> int:
     """Return answers whose workers are gone, except those that have lost too many. How many were returned."""
     return _execute(_EXPIRE, _sweeping(limit))
-
-
-def expired() -> int:
-    """How many leases have run out and were not returned yet."""
-    [(count,)] = _rows("SELECT count(*) FROM scans_answer WHERE status = 'claimed' AND lease_until < now()")
-    return int(count)
 
 
 def take_back(ids: Sequence[int]) -> list[tuple[int, int]]:

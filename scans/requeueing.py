@@ -33,8 +33,7 @@ def requeue(answers: Iterable[Answer], *, actor: User) -> int:
 
 
 def return_expired() -> int:
-    """What the sweep does every few seconds where beat and a worker run. How many leases had run out."""
-    expired = claims.expired()
-    sweeping.recover()
+    """What the sweep does every few seconds where beat and a worker run. How many answers nobody held any more."""
+    recovered = sweeping.recover()
     nudge()
-    return expired
+    return recovered

@@ -14,7 +14,8 @@ logger = logging.getLogger("prompter.scans")
 _WHY = f"{claims.MAX_LOST_LEASES} workers stopped while asking this. It will not be asked again by itself."
 
 
-def recover() -> None:
+def recover() -> int:
+    """How many answers nobody held any more: returned, or given up."""
     returned = claims.expire()
     condemned = sorted(claims.condemned(), key=lambda one: one.org_id)
     for _, held in groupby(condemned, key=lambda one: one.org_id):
@@ -24,3 +25,4 @@ def recover() -> None:
     deadlines.end_overdue()
     for org_id, scans in groupby(claims.unfinished(), key=lambda pair: pair[0]):
         finish_scans(org_id, [pk for _, pk in scans])
+    return returned + len(condemned)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -42,7 +42,8 @@ def scan(project: Project, simulator: Running) -> Scan:
 
 def lease(scan: Scan, *, ended: bool) -> Answer:
     first = answers_of(scan)[0]
-    until = timezone.now() + timedelta(minutes=-1 if ended else 5)
+    # Not minutes ago: leases that ended while the database was away rest for a while after its start.
+    until = timezone.now() + (timedelta(seconds=-1) if ended else timedelta(minutes=5))
     with org_scope(scan.org_id):
         Answer.objects.for_org(scan.org_id).filter(pk=first.pk).update(
             status="claimed", lease_token="00000000-0000-0000-0000-000000000001", lease_until=until
@@ -165,6 +166,17 @@ def test_expired_leases_are_returned_on_demand(operators: Client, scan: Scan) ->
     assert "1 answer was returned." in response.content.decode()
     assert told(operators)["expired"] == 0
     assert operators.get(f"{HEALTH}requeue/").status_code == 405
+
+
+def test_a_lease_that_ended_while_the_database_was_away_rests(operators: Client, scan: Scan, settings: Any) -> None:
+    """Who holds it could not renew it: it is neither late nor returned, and the operator is told so."""
+    settings.SCAN_LEASE_SECONDS = 10**9
+    held = lease(scan, ended=True)
+    with org_scope(scan.org_id):
+        Answer.objects.for_org(scan.org_id).filter(pk=held.pk).update(lease_until=datetime(2020, 1, 1, tzinfo=UTC))
+    assert told(operators)["expired"] == 0
+    assert "0 answers were returned." in operators.post(f"{HEALTH}requeue/", follow=True).content.decode()
+    assert [one.status for one in answers_of(scan)].count("claimed") == 1
 
 
 def test_requeueing_needs_a_permission(client_of: Callable[[User], Client], scan: Scan) -> None:
