@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import DataError, IntegrityError, connection
 
@@ -60,7 +61,7 @@ WITH outcome AS (
     searches jsonb, input_tokens int, output_tokens int, cost numeric, latency_ms int, request_id text,
     matcher_version text, error_kind text, error text, retry_in double precision, uncount int)
 ), held AS MATERIALIZED (
-  SELECT a.id FROM scans_answer a JOIN outcome o ON a.id = o.id AND a.lease_token = o.token
+  SELECT a.id, o.token FROM scans_answer a JOIN outcome o ON a.id = o.id AND a.lease_token = o.token
   WHERE a.status = 'claimed' ORDER BY a.id FOR UPDATE OF a
 )
 UPDATE scans_answer a SET
@@ -69,9 +70,12 @@ UPDATE scans_answer a SET
   request_id = o.request_id, matcher_version = o.matcher_version, error_kind = o.error_kind, error = o.error,
   attempts = a.attempts - o.uncount, due_at = now() + o.retry_in * interval '1 second',
   finished_at = CASE WHEN o.status = 'pending' THEN NULL ELSE now() END, lease_token = NULL, lease_until = NULL
-FROM held JOIN outcome o ON o.id = held.id
-WHERE a.id = held.id RETURNING a.id, a.held_month
+FROM held JOIN outcome o ON o.id = held.id AND o.token = held.token
+WHERE a.id = held.id RETURNING a.id, o.token, a.held_month
 """
+
+# Which claim of which answer: one that lost its lease may come back together with the one that took over.
+Lease = tuple[int, UUID]
 
 
 class Store:
@@ -81,7 +85,7 @@ class Store:
         self._brands = BrandSets()
 
     def __call__(self, outcomes: Sequence[Outcome]) -> set[int]:
-        """Store outcomes of one organization in one transaction. Returns the ids of those refused because the lease
+        """Store outcomes of one organization in one transaction. Returns the ids of those refused because their lease
         was gone. What the database will not take is tried one by one; an answer that alone is at fault fails."""
         try:
             return self._together(outcomes)
@@ -104,19 +108,24 @@ class Store:
         org_id = outcomes[0].claimed.org_id
         with org_scope(org_id):
             found = {
-                o.claimed.id: self._brands.of(org_id, o.claimed.project_id).find(o.reply) for o in outcomes if o.reply
+                _lease(o): self._brands.of(org_id, o.claimed.project_id).find(o.reply) for o in outcomes if o.reply
             }
             with connection.cursor() as cursor:
-                cursor.execute(_STORE, [json.dumps([_row(o, found.get(o.claimed.id)) for o in outcomes])])
-                months = dict(cursor.fetchall())
-            insert_mentions(org_id, {pk: findings.spans for pk, findings in found.items() if pk in months})
-            insert_citations(org_id, {pk: findings.citations for pk, findings in found.items() if pk in months})
+                cursor.execute(_STORE, [json.dumps([_row(o, found.get(_lease(o))) for o in outcomes])])
+                months: dict[Lease, date | None] = {(pk, token): month for pk, token, month in cursor.fetchall()}
+            kept = {pk: findings for (pk, token), findings in found.items() if (pk, token) in months}
+            insert_mentions(org_id, {pk: findings.spans for pk, findings in kept.items()})
+            insert_citations(org_id, {pk: findings.citations for pk, findings in kept.items()})
             _book(org_id, outcomes, months=months)
-            _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.id in months])
-        refused = {outcome.claimed.id for outcome in outcomes} - set(months)
+            _settle(org_id, [outcome for outcome in outcomes if _lease(outcome) in months])
+        refused = {outcome.claimed.id for outcome in outcomes if _lease(outcome) not in months}
         if refused:
             logger.warning("late answers refused, their leases were gone: %s", sorted(refused))
         return refused
+
+
+def _lease(outcome: Outcome) -> Lease:
+    return outcome.claimed.id, outcome.claimed.token
 
 
 def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
@@ -142,21 +151,22 @@ def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
     }
 
 
-def _book(org_id: int, outcomes: Sequence[Outcome], *, months: dict[int, date | None]) -> None:
+def _book(org_id: int, outcomes: Sequence[Outcome], *, months: dict[Lease, date | None]) -> None:
     """Calls that were made are paid for, and answers that came count, whether or not they were still wanted: in the
     budgets of the month that they were claimed in. What came late may have been booked before."""
-    held = late.let_go(o.claimed for o in outcomes if o.claimed.id not in months)
-    kept = [o for o in outcomes if o.claimed.id in months]
+    kept = [o for o in outcomes if _lease(o) in months]
+    gone = [o for o in outcomes if _lease(o) not in months]
+    held = late.let_go(o.claimed for o in gone)
     counted = [
-        Amount(month=months[o.claimed.id] or meter.month_of(), project_id=o.claimed.project_id, answers=1)
+        Amount(month=months[_lease(o)] or meter.month_of(), project_id=o.claimed.project_id, answers=1)
         for o in kept
         if o.status == Answer.Status.SUCCEEDED
     ]
-    entries = [replace(o.entry, month=months[o.claimed.id]) for o in kept if o.entry]
+    entries = [replace(o.entry, month=months[_lease(o)]) for o in kept if o.entry]
     refused = [
         replace(o.entry, month=held.get(o.claimed.id), answers=int(o.status == Answer.Status.SUCCEEDED))
-        for o in outcomes
-        if o.entry and o.claimed.id not in months
+        for o in gone
+        if o.entry
     ]
     ledger.book(org_id, [*entries, *refused], doubtful=bool(refused), besides=counted)
 

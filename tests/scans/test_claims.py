@@ -154,6 +154,20 @@ def test_what_is_given_back_unasked_does_not_count(scan: Scan) -> None:
     assert attempts == {unasked.id: 0, asked.id: 1}
 
 
+def test_two_claims_of_one_answer_that_come_together_are_told_apart(scan: Scan) -> None:
+    """The first lost its lease, the second took over, and one process brings both."""
+    [first] = claim(1)
+    expire_now()
+    claims.expire()
+    [second] = [one for one in claim() if one.id == first.id]
+    assert Store()([answered(first, "Old."), answered(second, "New.")]) == {first.id}
+    [kept] = [answer for answer in answers_of(scan) if answer.pk == first.id]
+    assert kept.text == "New."
+    with org_scope(scan.org_id):
+        level = meter.level(scan.org_id, meter.ANSWERS)
+    assert (level.used, level.reserved) == (1, 2)
+
+
 def test_an_answer_that_loses_three_workers_is_given_up(scan: Scan) -> None:
     lose_leases(2)
     assert {answer.lost_leases for answer in answers_of(scan)} == {2}
