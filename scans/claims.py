@@ -89,9 +89,10 @@ SET status = 'pending', lease_token = NULL, lease_until = NULL, due_at = now(), 
 FROM mine WHERE a.id = mine.id
 """  # noqa: S608 - composed of constants
 
-# Nobody could renew a lease while the database was away: who holds one that ran out then gets time to say so.
+# Nobody could renew a lease while the database was away: who holds one that ran out then gets time to say so, on a
+# machine that is busy starting a database.
 EXPIRED = """lease_until < now() AND (lease_until > pg_postmaster_start_time() + interval '5 seconds'
-    OR now() > pg_postmaster_start_time() + %(lease)s * interval '1 second')"""
+    OR now() > pg_postmaster_start_time() + greatest(%(lease)s, 15) * interval '1 second')"""
 
 _EXPIRE = f"""
 WITH gone AS MATERIALIZED (

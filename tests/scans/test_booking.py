@@ -36,6 +36,17 @@ def test_the_ledger_and_the_answers_agree_to_the_cent(scan: Scan, project: Proje
     assert good == {f"answer:{answer.pk}": answer.cost for answer in answers}
 
 
+def test_every_call_is_known_by_the_id_that_its_provider_gave_it(project: Project, simulator: Running) -> None:
+    add_prompts(project, 3)
+    scan = started(project, engines=ENGINES)
+    run()
+    booked = calls(project)
+    assert len({(call.provider, call.request_id) for call in booked}) == len(booked) == 12
+    assert {(f"answer:{one.pk}", one.request_id) for one in answers_of(scan)} == {
+        (call.reference, call.request_id) for call in booked
+    }
+
+
 def test_an_answer_that_nobody_wants_any_more_is_paid_for_all_the_same(
     scan: Scan, project: Project, simulator: Running
 ) -> None:

@@ -137,7 +137,7 @@ class Anthropic:
     def headers(self, allowance: Allowance, *, token: str, failed: bool) -> Headers:
         now = dt.datetime.now(dt.UTC).replace(microsecond=0)
         headers: Headers = [
-            (b"request-id", b"req_" + token[:24].encode()),
+            (b"request-id", b"req_" + token[8:32].encode()),
             (b"anthropic-organization-id", b"00000000-0000-4000-8000-000000000000"),
         ]
         for names, level in ((("requests",), allowance.requests), (("tokens", "input-tokens"), allowance.tokens)):
