@@ -79,14 +79,15 @@ def book(org_id: int, entries: Sequence[Entry], *, doubtful: bool = False, besid
     spending.add(org_id, [*(entry.amount for entry in entries), *besides])
 
 
-async def record(entry: Entry) -> None:
+async def record(entry: Entry, *, doubtful: bool = False) -> None:
     """Write one row now. One that cannot be written is tried again and then logged whole: it never costs the reply."""
     org_id, fields = entry.org_id, entry.fields
     for pause in (*_PAUSES, None):
         try:
-            await in_scope(org_id, partial(book, org_id, [entry]))
+            await in_scope(org_id, partial(book, org_id, [entry], doubtful=doubtful))
             return
         except (DatabaseError, InterfaceError) as error:
+            doubtful = True  # its commit may not have been heard of
             # A project that is gone will not come back, and what does not fit never will.
             if pause is None or isinstance(error, IntegrityError | DataError):
                 logger.exception("the ledger lost a call: org=%s %s", org_id, line(fields))

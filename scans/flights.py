@@ -50,6 +50,7 @@ class Flights:
         self._store = Store()
         self._flights: dict[int, Flight] = {}
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self._in_hand: list[Outcome] = []  # being stored
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -115,13 +116,14 @@ class Flights:
 
     async def store_outcomes(self) -> None:
         while True:
-            batch = [await self._outcomes.get()]
+            self._in_hand = batch = [await self._outcomes.get()]
             await asyncio.sleep(GATHER)
             while not self._outcomes.empty() and len(batch) < MOST_STORED:
                 batch.append(self._outcomes.get_nowait())
             batch.sort(key=_org_of)
             for org_id, outcomes in groupby(batch, key=_org_of):
                 await self._store_of(org_id, list(outcomes))
+            self._in_hand = []
             self.changed.set()
 
     async def _store_of(self, org_id: int, outcomes: list[Outcome]) -> None:
@@ -152,13 +154,16 @@ class Flights:
             await self.changed.wait()
 
     async def abandon(self) -> None:
+        """Nothing is stored any more: what was paid for is booked at least."""
         tasks = [flight.task for flight in self._flights.values() if flight.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while not self._outcomes.empty():  # never stored, but paid for
-            if entry := self._outcomes.get_nowait().entry:
-                await ledger.record(entry)
+        while not self._outcomes.empty():
+            self._in_hand.append(self._outcomes.get_nowait())
+        for outcome in self._in_hand:
+            if outcome.entry:
+                await ledger.record(outcome.entry, doubtful=True)
 
     async def _return(self, flights: list[Flight], *, asked: bool) -> None:
         await self._drop({flight.claimed.id for flight in flights}, unsent=not asked)

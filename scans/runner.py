@@ -64,8 +64,8 @@ async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
         for task in (work, *keepers):
             task.cancel()
         await asyncio.gather(work, *keepers, return_exceptions=True)
+        await database.aclose()  # what is being stored is stored now, or never
         await flights.abandon()
-        await database.aclose()
 
 
 class Runner:

@@ -7,6 +7,7 @@ import pytest
 from orgs.scoping import org_scope
 from prompts.llm.simulator.server import Running
 from prompts.models import Project
+from scans import store
 from scans.launch import cancel_scan
 from tests.scans.running import (
     add_prompts,
@@ -102,6 +103,27 @@ def test_a_runner_out_of_time_finishes_what_it_has_sent(project: Project, simula
     scan = started(project)
     run(budget_seconds=2.0)
     assert reread(scan).status == "done"
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_runner_that_breaks_while_it_stores_books_every_call_once(
+    basket: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """A mistake of ours in the middle of storing: the calls were made all the same."""
+    together = store.Store.__call__
+
+    def broken(self: store.Store, outcomes: Any) -> set[int]:
+        if stored:
+            together(self, outcomes)
+        raise RuntimeError("broken")
+
+    simulator.options(latency=0.5)
+    monkeypatch.setattr(store.Store, "__call__", broken)
+    started(basket)
+    with pytest.raises(RuntimeError, match="broken"):
+        run()
+    booked = calls(basket)
+    assert len({call.reference for call in booked}) == len(booked) == simulator.stats()["totals"]["requests"] > 0
 
 
 def test_a_runner_with_nothing_to_do_ends(db: None) -> None:
