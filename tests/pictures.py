@@ -46,6 +46,7 @@ class Screen:
 
 
 def main() -> int:
+    stack.alone()
     stack.prepare()
     # The browser's loop lives in this thread, where Django would refuse the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

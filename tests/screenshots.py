@@ -70,6 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", default="", help="shots whose name contains this")
     parser.add_argument("--readme", type=Path, help="write the picture of the README there, and nothing else")
     options = parser.parse_args(arguments)
+    stack.alone()
     stack.prepare()
     # The browser's loop lives in this thread, where Django would refuse the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
