@@ -52,7 +52,8 @@ WITH wanted AS (
 ), picked AS MATERIALIZED (
   SELECT first.id, wanted.cost FROM wanted, LATERAL (
     SELECT id FROM scans_answer
-    WHERE status = 'pending' AND lane = wanted.lane AND engine = wanted.engine AND org_id = wanted.org_id
+    WHERE status = 'pending' AND batch_job_id IS NULL
+      AND lane = wanted.lane AND engine = wanted.engine AND org_id = wanted.org_id
       AND due_at <= now() AND (lost_leases >= %(suspect)s) = wanted.suspect
     ORDER BY turn, id LIMIT wanted.count FOR UPDATE SKIP LOCKED
   ) first
@@ -126,9 +127,14 @@ SELECT org_id, id FROM scans_scan WHERE status IN ('queued', 'running') AND NOT 
 ) ORDER BY org_id, id LIMIT %(limit)s
 """
 
+_NEXT = """
+SELECT extract(epoch FROM min(due_at) - now()) FROM scans_answer WHERE status = 'pending' AND batch_job_id IS NULL
+"""
+
+# What waits in a batch stays in the lane that the batch was sent in.
 _MOVE = """
 UPDATE scans_answer SET lane = %(target)s, simulated = %(simulated)s
-WHERE status = 'pending' AND org_id = %(org_id)s AND lane = %(lane)s AND engine = %(engine)s
+WHERE status = 'pending' AND batch_job_id IS NULL AND org_id = %(org_id)s AND lane = %(lane)s AND engine = %(engine)s
 """
 
 
@@ -138,8 +144,9 @@ def due_lanes(*, limit: int) -> list[DueLane]:
 
 
 def next_due_in() -> float | None:
-    """Seconds until the next waiting answer may be asked, negative when one may already; None when none waits."""
-    [(seconds,)] = _rows("SELECT extract(epoch FROM min(due_at) - now()) FROM scans_answer WHERE status = 'pending'")
+    """Seconds until the next answer that waits, in no batch, may be asked; negative when one may already, None when
+    none waits."""
+    [(seconds,)] = _rows(_NEXT)
     return None if seconds is None else float(seconds)
 
 

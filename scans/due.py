@@ -27,14 +27,17 @@ class DueLane:
     busy: int = 0
 
 
-# Walks from one organization in a lane to the next along the index instead of reading every pending row.
+# Walks from one organization in a lane to the next along the index instead of reading every pending row. What waits in
+# batches is not in that index: those may be hundreds of thousands, for a day.
 _DUE = """
 WITH RECURSIVE place AS (
-  (SELECT lane, engine, org_id FROM scans_answer WHERE status = 'pending' ORDER BY lane, engine, org_id LIMIT 1)
+  (SELECT lane, engine, org_id FROM scans_answer
+   WHERE status = 'pending' AND batch_job_id IS NULL ORDER BY lane, engine, org_id LIMIT 1)
   UNION ALL
   SELECT following.lane, following.engine, following.org_id FROM place, LATERAL (
     SELECT lane, engine, org_id FROM scans_answer
-    WHERE status = 'pending' AND (lane, engine, org_id) > (place.lane, place.engine, place.org_id)
+    WHERE status = 'pending' AND batch_job_id IS NULL
+      AND (lane, engine, org_id) > (place.lane, place.engine, place.org_id)
     ORDER BY lane, engine, org_id LIMIT 1
   ) following
 ), busy AS (
@@ -44,7 +47,8 @@ SELECT place.lane, place.engine, due.suspect, place.org_id, due.count, coalesce(
 FROM place LEFT JOIN busy ON busy.org_id = place.org_id, LATERAL (
   SELECT suspect, count(*) AS count FROM (
     SELECT lost_leases >= %(suspect)s AS suspect FROM scans_answer
-    WHERE status = 'pending' AND lane = place.lane AND engine = place.engine AND org_id = place.org_id
+    WHERE status = 'pending' AND batch_job_id IS NULL
+      AND lane = place.lane AND engine = place.engine AND org_id = place.org_id
       AND due_at <= now()
     ORDER BY turn LIMIT %(limit)s
   ) first GROUP BY suspect

@@ -66,13 +66,16 @@ SELECT k.org_id, k.project_id, %(month)s, 0, 0
 FROM unnest(%(orgs)s::bigint[], %(projects)s::bigint[]) AS k(org_id, project_id)
 ORDER BY k.org_id, k.project_id NULLS FIRST ON CONFLICT (org_id, project_id, month) DO NOTHING
 """
-# Handed over with a batch, which will cost what it costs; those that are due again hold nothing.
-WITH_A_BATCH = "(status = 'pending' AND batch_job_id IS NOT NULL AND due_at > now() + interval '1 minute')"
+# What was handed over with a batch will cost what it costs; what is due again holds nothing. Each part walks along its
+# own partial index.
 _HELD = f"""
 SELECT org_id, project_id, count(*), coalesce(sum(held_cost), 0) FROM (
   SELECT org_id, project_id, held_cost FROM scans_answer
-  WHERE (status = 'claimed' OR {WITH_A_BATCH}) AND org_id = ANY(%(orgs)s) AND held_month = %(month)s
-    AND NOT id = ANY(%(ours)s)
+  WHERE status = 'claimed' AND org_id = ANY(%(orgs)s) AND held_month = %(month)s AND NOT id = ANY(%(ours)s)
+  UNION ALL
+  SELECT org_id, project_id, held_cost FROM scans_answer
+  WHERE status = 'pending' AND batch_job_id IS NOT NULL AND due_at > now() + interval '1 minute'
+    AND org_id = ANY(%(orgs)s) AND held_month = %(month)s
   UNION ALL {late.HELD}
 ) held GROUP BY org_id, project_id
 """  # noqa: S608 - composed of constants

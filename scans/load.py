@@ -25,14 +25,17 @@ class LaneLoad:
     organizations: int
 
 
-# Two walks, each along its own partial index; one condition on both statuses would read the whole table.
+# Three walks, each along its own partial index; one condition on both statuses would read the whole table.
 _LOADS = f"""
 SELECT lane, coalesce(sum(pending), 0), coalesce(sum(due), 0), max(oldest), coalesce(sum(claimed), 0),
   coalesce(sum(expired), 0), count(DISTINCT org_id)
 FROM (
   SELECT lane, org_id, count(*) AS pending, count(*) FILTER (WHERE due_at <= now()) AS due,
     extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())) AS oldest, 0 AS claimed, 0 AS expired
-  FROM scans_answer WHERE status = 'pending' GROUP BY lane, org_id
+  FROM scans_answer WHERE status = 'pending' AND batch_job_id IS NULL GROUP BY lane, org_id
+  UNION ALL
+  SELECT lane, org_id, count(*), 0, NULL, 0, 0
+  FROM scans_answer WHERE status = 'pending' AND batch_job_id IS NOT NULL GROUP BY lane, org_id
   UNION ALL
   SELECT lane, org_id, 0, 0, NULL, count(*), count(*) FILTER (WHERE {EXPIRED})
   FROM scans_answer WHERE status = 'claimed' GROUP BY lane, org_id

@@ -287,8 +287,13 @@ class Answer(OrgModel):
         indexes = [
             models.Index(
                 fields=["lane", "engine", "org", "turn", "due_at"],
-                condition=Q(status="pending"),
-                name="scans_answer_due_by_org",
+                condition=Q(status="pending", batch_job=None),
+                name="scans_answer_to_ask",
+            ),
+            models.Index(
+                fields=["org", "lane"],
+                condition=Q(status="pending", batch_job__isnull=False),
+                name="scans_answer_in_batch",
             ),
             models.Index(fields=["org", "lease_until"], condition=Q(status="claimed"), name="scans_answer_in_flight"),
             models.Index(
