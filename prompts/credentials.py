@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -30,6 +32,12 @@ MAX_KEY = 500
 # Providers that an organization may bring its own key for. Compatible servers are the operator's alone: their
 # address is fetched as it is.
 OWN_KEY_PROVIDERS = (Provider.OPENAI, Provider.ANTHROPIC, Provider.GOOGLE, Provider.PERPLEXITY)
+
+# Sent with org_id, provider, the credential as it was (None where it cannot be read) and whether another one replaces
+# it; in the transaction that forgets it.
+key_leaving = Signal()
+# Sent with org_id: receivers return, by provider, how many answers wait in batches sent with the organization's key.
+answers_in_batches = Signal()
 
 _HINT_FROM = 12  # a shorter key would show too much of itself
 _SIMULATOR_PATHS = {
@@ -98,6 +106,8 @@ def save_key(
     uuid = uuid4()
     had = ProviderKey.objects.for_org(org_id).filter(provider=provider.value).first()
     mark = fingerprint(provider, api_key)
+    if had and had.fingerprint != mark:
+        _tell_that_it_leaves(had, replaced=True)
     row, _ = ProviderKey.objects.for_org(org_id).update_or_create(
         org_id=org_id,
         provider=provider.value,
@@ -127,8 +137,26 @@ def remove_key(org: Organization | int, *, provider: Provider | str, actor: User
         return False
     data = {"provider": provider.value}
     emit(org_id, "provider_key.removed", actor=actor, target=row, before=_shown(row), data=data)
+    _tell_that_it_leaves(row, replaced=False)
     row.delete()
     return True
+
+
+def batched_answers(org_id: int) -> Counter[str]:
+    """By provider, how many answers wait in batches that were sent with the organization's own key."""
+    found: Counter[str] = Counter()
+    for _receiver, counts in answers_in_batches.send(sender=ProviderKey, org_id=org_id):
+        found.update(counts)
+    return found
+
+
+def _tell_that_it_leaves(row: ProviderKey, *, replaced: bool) -> None:
+    try:
+        credential: Credential | None = _opened(row)
+    except UnreadableKey:
+        credential = None
+    provider = Provider(row.provider)
+    key_leaving.send(sender=ProviderKey, org_id=row.org_id, provider=provider, credential=credential, replaced=replaced)
 
 
 def _shown(row: ProviderKey) -> dict[str, str]:

@@ -156,7 +156,7 @@ class BatchJobAdmin(HistoryAdmin):
     list_filter = ("state", "simulated")
     list_select_related = ("scan", "org")
     search_fields = ("=name", "=batch_id", "=scan__id", "=org__slug")
-    exclude = ("token",)
+    exclude = ("token", "parting_key")
 
 
 @admin.register(Mention)

@@ -56,6 +56,7 @@ class Job:
     tries: int
     created_at: datetime
     results_at: datetime | None
+    key_removed: bool
     over: bool
     late: bool
     age: float
@@ -76,7 +77,7 @@ WITH due AS MATERIALIZED (
 UPDATE scans_batchjob j SET token = gen_random_uuid(), next_poll_at = now() + %(lease)s * interval '1 second'
 FROM due WHERE j.id = due.id
 RETURNING j.id, j.token, j.org_id, j.scan_id, j.engine, j.lane, j.name, j.batch_id, j.proven, j.state, j.total,
-  j.progress, j.tries, j.created_at, j.results_at, j.deadline_at <= now(),
+  j.progress, j.tries, j.created_at, j.results_at, j.key_removed_at IS NOT NULL, j.deadline_at <= now(),
   j.deadline_at + %(grace)s * interval '1 second' <= now(),
   extract(epoch FROM now() - coalesce(j.submitted_at, j.created_at))
 """
@@ -197,7 +198,8 @@ def end(job: Job, *, state: str, problem: str = "") -> int:
         change(job)
         released = release(job)
         rows = BatchJob.objects.for_org(job.org_id).filter(pk=job.id)
-        rows.update(state=state, problem=problem[:300], finished_at=Now(), next_poll_at=None, token=None)
+        ended = {"finished_at": Now(), "next_poll_at": None, "token": None, "parting_key": None}
+        rows.update(state=state, problem=problem[:300], **ended)
         return released
 
 

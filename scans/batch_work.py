@@ -19,7 +19,7 @@ from prompts.llm.batches import Batches, BatchState, BatchStatus, FoundBatch
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Reply
 from prompts.traffic import reachable
-from scans import batch_answers, batch_jobs
+from scans import batch_answers, batch_jobs, batch_keys
 from scans.batch_jobs import Job, Lost
 from scans.database import Database
 from scans.ending import finish_scans
@@ -44,6 +44,7 @@ _UNKNOWN = frozenset(  # the provider may have taken it all the same
     {ErrorKind.SERVER, ErrorKind.OVERLOADED, ErrorKind.TIMEOUT, ErrorKind.CONNECTION, ErrorKind.BAD_RESPONSE}
 )
 _GONE = frozenset({ErrorKind.NOT_FOUND, ErrorKind.UNSUPPORTED})
+_UNSEEN = _GONE | {ErrorKind.AUTH}  # what a key of another account is told of it
 _HOPELESS = _GONE | {ErrorKind.AUTH, ErrorKind.BILLING, ErrorKind.BAD_REQUEST, ErrorKind.CONTENT_POLICY}
 
 
@@ -101,13 +102,16 @@ class Keeper:
 
     async def _with_another_key(self, job: Job, now: Lane | None) -> None:
         """The organization's key has changed since. What the former one paid for is brought home with it, or with the
-        new one where that sees it; nothing more is handed over."""
-        lane = former_lane(job.engine, job.lane, now=now)
-        if lane is None or job.state == State.QUEUED:
+        new one where that sees it; nothing more is handed over. What was sent with a key that was removed is stopped
+        with it."""
+        lane = None if job.key_removed else former_lane(job.engine, job.lane, now=now)
+        if lane is None or job.state == State.SUBMITTING:
+            lane = await self._database(batch_keys.parting_lane, job) or lane
+        if lane is None or job.state == State.QUEUED or (job.key_removed and job.late):
             await self._give_up(job, KEY_GONE)
-            return
-        if job.state != State.SUBMITTING:
+        elif job.state != State.SUBMITTING:
             await self._step(job, lane)
+            await self._database(batch_keys.adopt, job, lane)
         elif not await self._looked_for(job, batches_of(lane), lane):
             await self._give_up(job, KEY_GONE)
 
@@ -256,7 +260,9 @@ class Keeper:
         it has taken is paid for: it is looked at until it has ended."""
         handing_over = job.state in (State.QUEUED, State.SUBMITTING)
         refused = handing_over and error.kind not in _UNKNOWN
-        lost = not handing_over and error.kind in _GONE
+        lost = not handing_over and error.kind in (_HOPELESS if job.key_removed else _GONE)
+        if error.kind in _UNSEEN and await self._database(batch_keys.part, job):
+            return
         if lost or (refused and (error.kind in _HOPELESS or job.tries + 1 >= MOST_TRIES)):
             await self._give_up(job, error.message)
         else:

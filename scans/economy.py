@@ -29,13 +29,16 @@ class Wait:
     since: datetime | None
     until: datetime
     stopping: bool
+    key_removed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a scan's batches stand: `answered` through them, `saved` in USD."""
+    """How a scan's batches stand: `answered` through them, `saved` in USD; `cut_off` are those that have ended because
+    their key was removed."""
 
     waits: tuple[Wait, ...]
+    cut_off: tuple[Wait, ...]
     answered: int
     saved: Decimal
 
@@ -60,6 +63,9 @@ def standing_of(scan: Scan) -> Standing | None:
     jobs = list(BatchJob.objects.for_org(scan.org_id).filter(scan=scan).order_by("pk"))
     return Standing(
         waits=tuple(_wait(job) for job in jobs if job.is_open and scan.is_open),
+        cut_off=tuple(
+            _wait(job) for job in jobs if not job.is_open and job.key_removed_at and job.answered < job.total
+        ),
         answered=sum(job.answered for job in jobs),
         saved=sum((job.saved for job in jobs), Decimal(0)),
     )
@@ -75,6 +81,7 @@ def _wait(job: BatchJob) -> Wait:
         since=job.submitted_at,
         until=job.deadline_at,
         stopping=job.state == BatchJob.State.STOPPING,
+        key_removed=job.key_removed_at is not None,
     )
 
 

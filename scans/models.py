@@ -177,6 +177,8 @@ class BatchJob(OrgModel):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     submitted_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField(help_text="When it is stopped.")
+    key_removed_at = models.DateTimeField(null=True, blank=True, help_text="When its key was taken away.")
+    parting_key = models.BinaryField(null=True, editable=False)  # encrypted: to stop it with, forgotten at its end
     results_at = models.DateTimeField(null=True, blank=True, help_text="When its results were first there.")
     finished_at = models.DateTimeField(null=True, blank=True)
     next_poll_at = models.DateTimeField(null=True, blank=True)

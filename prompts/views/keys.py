@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +11,11 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts import formats
 from orgs.access import OrgRequest, org_view
 from orgs.models import Organization
 from orgs.roles import Permission
@@ -21,6 +24,7 @@ from prompts.credentials import (
     EngineChoice,
     RefusedKey,
     available_engines,
+    batched_answers,
     remove_key,
     save_key,
 )
@@ -43,6 +47,11 @@ class KeyRow:
     added_by: str = ""
     tier: str = ""
     limits: Limits | None = None
+    batched: int = 0  # answers in batches that were sent with it
+
+    @property
+    def warning(self) -> str:
+        return _warning(self.batched)
 
 
 @sensitive_post_parameters("api_key")
@@ -89,11 +98,12 @@ def provider_key_delete(request: OrgRequest, pk: int) -> HttpResponse:
         remove_key(request.org, provider=key.provider, actor=request.user)
         messages.success(request, _("The %(provider)s key was removed.") % {"provider": label})
         return redirect("provider-keys", request.org.slug)
+    sentence = _("Scans can ask %(provider)s only with a key of this installation. The key cannot be shown again.")
+    warning = _warning(batched_answers(request.org.pk)[key.provider])
     return show_confirm(
         request,
         title=_("Remove the %(provider)s key?") % {"provider": label},
-        sentence=_("Scans can ask %(provider)s only with a key of this installation. The key cannot be shown again.")
-        % {"provider": label},
+        sentence=f"{sentence % {'provider': label}} {warning}".strip(),
         verb=_("Remove key"),
         cancel_url=reverse("provider-keys", args=[request.org.slug]),
         nav="provider-keys",
@@ -103,13 +113,31 @@ def provider_key_delete(request: OrgRequest, pk: int) -> HttpResponse:
 def key_rows(org: Organization) -> list[KeyRow]:
     """The organization's keys, then those of the installation that it uses without seeing them."""
     own = {row.provider: row for row in ProviderKey.objects.for_org(org).select_related("created_by")}
-    rows = [_own_row(own[provider.value]) for provider in OWN_KEY_PROVIDERS if provider.value in own]
+    batched = batched_answers(org.pk) if own else Counter[str]()
+    rows = [
+        _own_row(own[provider.value], batched=batched[provider.value])
+        for provider in OWN_KEY_PROVIDERS
+        if provider.value in own
+    ]
     shared = {choice.engine.provider: choice for choice in available_engines(org.pk) if choice.available}
     others = [provider for provider in OWN_KEY_PROVIDERS if provider.value not in own and provider in shared]
     return rows + [_shared_row(shared[provider]) for provider in others]
 
 
-def _own_row(key: ProviderKey) -> KeyRow:
+def _warning(batched: int) -> str:
+    """What becomes of answers that wait in batches sent with a key that is removed; nothing where none do."""
+    if not batched:
+        return ""
+    return ngettext(
+        "%(number)s answer waits in a batch sent with this key. The batch is stopped with it; if the answer has not"
+        " come by then, it is asked anew and may be paid for twice.",
+        "%(number)s answers wait in batches sent with this key. The batches are stopped with it; what they have not"
+        " answered by then is asked anew and may be paid for twice.",
+        batched,
+    ) % {"number": formats.number(batched)}
+
+
+def _own_row(key: ProviderKey, *, batched: int) -> KeyRow:
     return KeyRow(
         pk=key.pk,
         provider_label=Provider(key.provider).label,
@@ -119,6 +147,7 @@ def _own_row(key: ProviderKey) -> KeyRow:
         added_by=key.created_by.display_name if key.created_by else "",
         tier=tier_label(key.tier) if key.tier else "",
         limits=limits_of(key),
+        batched=batched,
     )
 
 

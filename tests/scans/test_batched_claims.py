@@ -1,6 +1,7 @@
 """Answers that wait in providers' batches are nothing that those who look for work walk over."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -56,9 +57,9 @@ def test_claiming_reads_nothing_of_what_waits_in_batches(waiting: Scan) -> None:
 def test_moving_answers_to_another_key_leaves_batches_where_operators_see_them(waiting: Scan) -> None:
     assert [(load.pending, load.due) for load in lane_loads()] == [(IN_BATCHES + 6, 3)]
     [due] = claims.due_lanes(limit=100)
-    move = {"engine": due.engine, "lane": due.lane, "target": "own-1|gpt", "simulated": False}
-    assert pages_read(lambda: claims.move(due.org_id, **move)) < MANY
-    claims.move(due.org_id, **move)
+    move = partial(claims.move, due.org_id, engine=due.engine, lane=due.lane, target="own-1|gpt", simulated=False)
+    assert pages_read(move) < MANY
+    move()
     assert {load.lane: load.pending for load in lane_loads()} == {due.lane: IN_BATCHES + 3, "own-1|gpt": 3}
 
 
