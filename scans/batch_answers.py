@@ -26,7 +26,7 @@ from prompts.gateway import Lane
 from prompts.ledger import Entry
 from prompts.llm.batches import BatchItem
 from prompts.llm.types import Reply
-from scans import holds
+from scans import budget_waits, holds
 from scans.asking import PURPOSE, request_of
 from scans.batch_jobs import NEVER, Job, change
 from scans.claims import Claimed
@@ -72,7 +72,8 @@ UPDATE scans_answer SET status = 'pending', lease_token = NULL, lease_until = NU
 WHERE id = ANY(%(ids)s)
 """
 _LEAVE_OUT = """
-UPDATE scans_answer SET held_month = NULL, held_cost = NULL, due_at = now() + %(never)s * interval '1 second'
+UPDATE scans_answer SET held_month = NULL, held_cost = NULL, error_kind = %(kind)s,
+  due_at = now() + %(never)s * interval '1 second'
 WHERE id = ANY(%(ids)s)
 """
 
@@ -107,7 +108,7 @@ def _parked(job: Job, lane: Lane, pks: Sequence[int]) -> list[Claimed]:
         refused = set(over.refused)
         kept = [row for row in rows if row[0] not in refused]
         _execute(_PARK, {"ids": [row[0] for row in kept]})
-        _execute(_LEAVE_OUT, {"ids": sorted(refused), "never": NEVER.total_seconds()})
+        _execute(_LEAVE_OUT, {"ids": sorted(refused), "never": NEVER.total_seconds(), "kind": budget_waits.HELD})
     return [_claimed(row) for row in kept]
 
 

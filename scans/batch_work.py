@@ -19,7 +19,7 @@ from prompts.llm.batches import Batches, BatchState, BatchStatus, FoundBatch
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Reply
 from prompts.traffic import reachable
-from scans import batch_answers, batch_jobs, batch_keys
+from scans import batch_answers, batch_jobs, batch_keys, budget_waits
 from scans.batch_jobs import Job, Lost
 from scans.database import Database
 from scans.ending import finish_scans
@@ -285,7 +285,7 @@ class Keeper:
         released = await self._database(batch_jobs.release, job)
         if released:
             logger.info("batch job %s is late, %s answers are asked live", job.id, released)
-            self._nudge()
+        await self._make_room(job, nudge=bool(released))
 
     async def _give_up(self, job: Job, problem: str) -> None:
         try:
@@ -298,6 +298,11 @@ class Keeper:
         await self._database(finish_scans, job.org_id, [job.scan_id])
         if released:
             logger.info("batch job %s ended %s, %s answers are asked live", job.id, state, released)
+        await self._make_room(job, nudge=bool(released))
+
+    async def _make_room(self, job: Job, *, nudge: bool) -> None:
+        """What the batch held of budgets is free: others may have waited for it."""
+        if await self._database(budget_waits.release, job.org_id) or nudge:
             self._nudge()
 
 

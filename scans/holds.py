@@ -21,9 +21,9 @@ from prompts.budgets import Level, stop_of
 from prompts.estimates import most_cost
 from prompts.llm import catalog
 from prompts.models import Project
-from scans import late
+from scans import budget_waits, late
 
-WAIT = 2.0  # seconds until an answer looks again that only what others hold keeps out
+WAIT = 2.0  # seconds until an answer looks again that only what calls under way hold keeps out
 
 Key = tuple[int, int | None]  # organization, project
 
@@ -42,9 +42,11 @@ class Hold:
 
 @dataclass(slots=True)
 class Verdict:
-    """Claims that do not fit, and the scans that have no room left whatever the others give back."""
+    """Claims that do not fit, those of them that do not before a batch gives something back, and the scans that have no
+    room left whatever the others give back."""
 
     refused: list[int] = field(default_factory=list)
+    beside_batches: list[int] = field(default_factory=list)
     stops: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
 
 
@@ -69,15 +71,15 @@ ORDER BY k.org_id, k.project_id NULLS FIRST ON CONFLICT (org_id, project_id, mon
 # What was handed over with a batch will cost what it costs; what is due again holds nothing. Each part walks along its
 # own partial index.
 _HELD = f"""
-SELECT org_id, project_id, count(*), coalesce(sum(held_cost), 0) FROM (
-  SELECT org_id, project_id, held_cost FROM scans_answer
+SELECT org_id, project_id, batched, count(*), coalesce(sum(held_cost), 0) FROM (
+  SELECT org_id, project_id, held_cost, false AS batched FROM scans_answer
   WHERE status = 'claimed' AND org_id = ANY(%(orgs)s) AND held_month = %(month)s AND NOT id = ANY(%(ours)s)
   UNION ALL
-  SELECT org_id, project_id, held_cost FROM scans_answer
+  SELECT org_id, project_id, held_cost, true FROM scans_answer
   WHERE status = 'pending' AND batch_job_id IS NOT NULL AND due_at > now() + interval '1 minute'
     AND org_id = ANY(%(orgs)s) AND held_month = %(month)s
   UNION ALL {late.HELD}
-) held GROUP BY org_id, project_id
+) held GROUP BY org_id, project_id, batched
 """  # noqa: S608 - composed of constants
 _WAIT = """
 UPDATE scans_answer SET status = 'pending', lease_token = NULL, lease_until = NULL, attempts = attempts - 1,
@@ -111,9 +113,14 @@ def measure(claimed: Sequence[Hold]) -> Verdict:
         levels[org_id, project_id] = replace(levels[org_id, project_id], answers=answers, money=money)
     # Only now, in a statement of its own: it sees every claim and every end that came before the locks.
     held = _rows(_HELD, {"orgs": [org for org, _ in levels], "month": month, "ours": ours, "late": late.longest()})
-    verdict = _verdict(claimed, settled=levels, held=_with_held(levels, held))
-    if verdict.refused:
-        _execute(_WAIT, {"ids": verdict.refused, "wait": WAIT})
+    batched = _with_held(levels, [row for row in held if row[2]])
+    verdict = _verdict(
+        claimed, settled=levels, batched=batched, held=_with_held(batched, [row for row in held if not row[2]])
+    )
+    if soon := sorted(set(verdict.refused) - set(verdict.beside_batches)):
+        _execute(_WAIT, {"ids": soon, "wait": WAIT})
+    if verdict.beside_batches:
+        budget_waits.put_back(verdict.beside_batches)
     return verdict
 
 
@@ -130,15 +137,18 @@ def _levels(claimed: Sequence[Hold], *, month: date) -> dict[Key, Level]:
     }
 
 
-def _with_held(settled: dict[Key, Level], held: Sequence[tuple[int, int, int, Decimal]]) -> dict[Key, Level]:
+def _with_held(settled: dict[Key, Level], held: Sequence[tuple[int, int, bool, int, Decimal]]) -> dict[Key, Level]:
     levels = dict(settled)
-    for org_id, project_id, answers, money in held:
+    for org_id, project_id, _batched, answers, money in held:
         _take(levels, org_id, project_id, answers=answers, money=money)
     return levels
 
 
-def _verdict(claimed: Sequence[Hold], *, settled: dict[Key, Level], held: dict[Key, Level]) -> Verdict:
-    """In the order of the claims; `settled` is what is spent for good, `held` with what may still come back."""
+def _verdict(
+    claimed: Sequence[Hold], *, settled: dict[Key, Level], batched: dict[Key, Level], held: dict[Key, Level]
+) -> Verdict:
+    """In the order of the claims; `settled` is what is spent for good, `batched` with what batches hold, `held` with
+    all that may still come back."""
     verdict = Verdict()
     for one in claimed:
         keys = [key for key in ((one.org_id, None), (one.org_id, one.project_id)) if key in held]
@@ -146,6 +156,8 @@ def _verdict(claimed: Sequence[Hold], *, settled: dict[Key, Level], held: dict[K
             _take(held, one.org_id, one.project_id, answers=1, money=one.cost)
             continue
         verdict.refused.append(one.id)
+        if any(batched[key].blocking(money=one.cost) for key in keys):
+            verdict.beside_batches.append(one.id)
         for key in keys:
             if limit := settled[key].blocking(money=one.cost):
                 verdict.stops.setdefault((one.org_id, one.scan_id), stop_of(settled[key], limit=limit))

@@ -26,10 +26,10 @@ KEPT: dict[str, Any] = {
     name: Case(When(_UNDER_WAY, then=F(name)), default=Value(None)) for name in ("held_month", "held_cost")
 }
 HELD = """
-SELECT org_id, project_id, held_cost FROM scans_answer a
-WHERE status = 'cancelled' AND held_month IS NOT NULL AND org_id = ANY(%(orgs)s) AND held_month = %(month)s AND (
-  finished_at > now() - %(late)s * interval '1 second'
-  OR EXISTS (SELECT 1 FROM scans_batchjob j WHERE j.id = a.batch_job_id AND j.finished_at IS NULL))
+SELECT a.org_id, a.project_id, a.held_cost, j.id IS NOT NULL AS batched
+FROM scans_answer a LEFT JOIN scans_batchjob j ON j.id = a.batch_job_id AND j.finished_at IS NULL
+WHERE a.status = 'cancelled' AND a.held_month IS NOT NULL AND a.org_id = ANY(%(orgs)s) AND a.held_month = %(month)s
+  AND (a.finished_at > now() - %(late)s * interval '1 second' OR j.id IS NOT NULL)
 """
 # The attempt's number names its claim: the token went with the cancelling.
 _LET_GO = """

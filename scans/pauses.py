@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prompts.gateway import lane_states
+from scans import budget_waits
 from scans.models import Answer, Scan
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """`kind` is breaker_open, day_spent, rate_limited, redis_down, or what the last calls failed with; `until` is None
-    where nobody can tell."""
+    """`kind` is breaker_open, day_spent, rate_limited, redis_down, budget_held, or what the last calls failed with;
+    `until` is None where nobody can tell."""
 
     kind: str
     reason: str
@@ -56,6 +57,9 @@ def _pause(row: dict[str, Any], state: LaneGauge | None) -> Pause | None:
         return Pause(kind="day_spent", reason=reason, until=state.until)
     if state and state.until:
         return Pause(kind="rate_limited", reason=_("The provider's limit is reached"), until=state.until)
+    if row["due_at"] > timezone.now() and budget_waits.HELD in row["kinds"]:
+        reason = _("A batch holds what is left of the budget; what fits is asked as soon as it has ended")
+        return Pause(kind=budget_waits.HELD, reason=reason, until=None)
     if row["due_at"] > timezone.now() and row["kinds"]:
         reason = _("The last calls failed and will be made again")
         return Pause(kind=row["kinds"][0], reason=reason, until=row["due_at"])

@@ -14,11 +14,12 @@ from kombu.exceptions import OperationalError
 from orgs.access import org_task
 from orgs.events import event_committed, event_written
 from orgs.models import Event, Organization
-from scans import claims, rematch, sweeping
+from scans import budget_waits, claims, rematch, sweeping
 from scans.process import run_here
 
 logger = logging.getLogger("prompter.scans")
 
+BUDGETS_CHANGED = frozenset({"budget.saved", "budget.removed", "project_budget.saved", "project_budget.removed"})
 AGEING = 60  # seconds of deleting what is too old, every ten minutes
 BUDGET = 8 * 60  # seconds of new work in one task; answers under way then have until the time limit
 
@@ -84,6 +85,8 @@ def on_event_written(*, event: Event, **_: Any) -> None:
 def on_event(*, event_id: int, org_id: int, name: str, **_: Any) -> None:
     if name in rematch.EVENTS:
         send_rematch(org_id, event_id)
+    if name in BUDGETS_CHANGED and budget_waits.release(org_id):
+        nudge()
 
 
 def send_rematch(org_id: int, change: int) -> None:
