@@ -76,6 +76,7 @@ def test_another_scans_rest_is_asked_at_once_as_well(project: Project, simulator
     claim_all()
     with org_scope(project.org_id):
         assert cancel_scan(scan, actor=None)
+    change(scan, finished_at=timezone.now() - timedelta(hours=1))  # no call can be under way any more
     other = started(project, engines=[SEARCHING_GPT])
     grow_old(other, 7200)
     claim_all()
