@@ -78,7 +78,9 @@ def test_a_length_that_is_no_number_is_refused(db: None, said: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/o/acme/members/1/"])
-@pytest.mark.parametrize("said", [{}, {"CONTENT_LENGTH": "3"}], ids=["without a length", "with one that counts nothing"])
+@pytest.mark.parametrize(
+    "said", [{}, {"CONTENT_LENGTH": "3"}], ids=["without a length", "with one that counts nothing"]
+)
 def test_what_comes_in_chunks_is_refused_before_it_is_read(db: None, path: str, said: dict[str, str]) -> None:
     body = Body()
     kind: dict[str, Any] = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "wsgi.input": body}
