@@ -177,7 +177,8 @@ def costs_of(org_id: int, period: Period) -> tuple[Costs, Costs]:
 def _sums(measures: list[Any]) -> Sums:
     """In the order of `_MEASURES`; only money has decimals."""
     named = dict(zip(_MEASURES.split(", "), measures, strict=True))
-    return Sums(**{name: value if name in _MONEY else int(value) for name, value in named.items()})
+    read: dict[str, Any] = {name: value if name in _MONEY else int(value) for name, value in named.items()}
+    return Sums(**read)
 
 
 def sum_up() -> int:
