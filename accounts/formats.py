@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,11 +12,14 @@ from decimal import Decimal
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import get_language, pgettext, pgettext_lazy
+from django.utils.translation import get_language, get_language_bidi, pgettext, pgettext_lazy
 
 from accounts.models import NumberFormat
 
 _NARROW_SPACE = "\u202f"
+_LEFT_TO_RIGHT, _FIRST_STRONG, _END = "\u2066", "\u2068", "\u2069"
+_MARKS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_TURNING = _MARKS | {"R", "AL", "AN"}
 _SEPARATORS = {
     NumberFormat.COMMA_POINT: (",", "."),
     NumberFormat.POINT_COMMA: (".", ","),
@@ -58,6 +62,19 @@ def separators() -> tuple[str, str]:
     return _SEPARATORS[_BY_LANGUAGE.get(language, NumberFormat.COMMA_POINT)]
 
 
+def in_order(written: str) -> str:
+    """Figures that keep the order they are written in, `33\u201351%`, in the middle of what is read from the right."""
+    return f"{_LEFT_TO_RIGHT}{written}{_END}" if get_language_bidi() else written
+
+
+def isolated(name: str) -> str:
+    """What somebody wrote, in the middle of a sentence: neither turns the other around. The marks of Unicode work in
+    attributes, titles and mails as well; they are there only where directions differ."""
+    if not get_language_bidi() and not any(unicodedata.bidirectional(letter) in _TURNING for letter in name):
+        return name
+    return f"{_FIRST_STRONG}{''.join(c for c in name if unicodedata.bidirectional(c) not in _MARKS)}{_END}"
+
+
 def number(value: Decimal | float, *, digits: int = 0) -> str:
     """With `digits` decimals, thousands separated."""
     thousands, point = separators()
@@ -66,11 +83,11 @@ def number(value: Decimal | float, *, digits: int = 0) -> str:
 
 def per_cent(written: str) -> str:
     """`42%`, or `42 %` where the language says so; takes the number as it is written."""
-    return pgettext("a share", "%(number)s%%") % {"number": written}
+    return in_order(pgettext("a share", "%(number)s%%") % {"number": written})
 
 
 def dollars(written: str) -> str:
-    return pgettext("US dollars", "$%(amount)s") % {"amount": written}
+    return in_order(pgettext("US dollars", "$%(amount)s") % {"amount": written})
 
 
 def day(value: date, *, style: str = "day") -> str:

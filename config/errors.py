@@ -15,6 +15,7 @@ _DETAILS = {
     402: _("This goes beyond the organization's allowance."),
     403: _("You may not do this."),
     404: _("There is nothing here."),
+    411: _("The request does not say how long it is."),
     413: _("The request is too large."),
     429: _("Too many requests. Wait a moment and try again."),
     500: _("Something broke on our side."),
@@ -40,6 +41,10 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _answer(request, 404)
+
+
+def length_required(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 411)
 
 
 def too_large(request: HttpRequest) -> HttpResponse:

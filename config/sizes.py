@@ -1,4 +1,4 @@
-"""Requests that say they are larger than anything here takes are refused before their body is read."""
+"""Requests that say they are larger than anything here takes, or not how large, are refused before they are read."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from config.errors import bad_request, too_large
+from config.errors import bad_request, length_required, too_large
 
 
 class Bounded:
-    """Middleware, before whatever reads a body. One without a length is read as empty, so this is the only door."""
+    """Middleware, before whatever reads a body. WSGI would read one without a length, which comes in chunks, as empty,
+    and what it says of a length does not count then (RFC 9112, 6.3)."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.META.get("HTTP_TRANSFER_ENCODING"):
+            return length_required(request)
         said = (request.META.get("CONTENT_LENGTH") or "0").strip()
         if not (said.isascii() and said.isdigit()):
             return bad_request(request)

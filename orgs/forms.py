@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts import formats
 from orgs.invitations import MAX_EMAIL, MOST_AT_ONCE, is_address
 from orgs.logos import UnfitImage, drawn_again
 from orgs.models import Membership, Organization
@@ -59,7 +60,7 @@ class DeleteForm(forms.Form):
     def __init__(self, *args: Any, org: Organization, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.org = org
-        self.fields["name"].label = _("Type %(name)s") % {"name": org.name}
+        self.fields["name"].label = _("Type %(name)s") % {"name": formats.isolated(org.name)}
 
     def clean_name(self) -> str:
         name = " ".join(str(self.cleaned_data["name"]).split())

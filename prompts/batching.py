@@ -68,6 +68,7 @@ def entry_of(
 ) -> Entry:
     """The ledger's row of one answer of a batch. `at` must be the same whenever its results are read again: with the
     reference it is the row's identity."""
+    each = paid(lane, reply)
     fields = {
         "project_id": project_id,
         "purpose": purpose,
@@ -83,7 +84,8 @@ def entry_of(
         "input_tokens": reply.usage.input_tokens,
         "output_tokens": reply.usage.output_tokens,
         "searches": reply.usage.searches,
-        "cost": paid(lane, reply).cost,
+        "cost": each.cost,
+        "saved": each.saved,
         "latency_ms": 0,
         "batched": True,
     }

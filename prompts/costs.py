@@ -36,6 +36,9 @@ COLUMNS = (
     "output_tokens",
     "searches",
     "cost_usd",
+    "batched",
+    "batched_cost_usd",
+    "saved_usd",
 )
 
 
@@ -61,7 +64,8 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """`cost` is in USD as far as prices are known; `unpriced` answered calls have none."""
+    """`cost` is in USD as far as prices are known; `unpriced` answered calls have none. `batched` calls were answered
+    through providers' batches, for `batched_cost` of the cost, which is `saved` less than live."""
 
     calls: int = 0
     answered: int = 0
@@ -70,6 +74,9 @@ class Sums:
     output_tokens: int = 0
     searches: int = 0
     cost: Decimal = Decimal(0)
+    batched: int = 0
+    batched_cost: Decimal = Decimal(0)
+    saved: Decimal = Decimal(0)
 
     @property
     def tokens(self) -> int:
@@ -92,12 +99,15 @@ class Costs:
     by_engine: dict[str, Sums]
 
 
-_MEASURES = "calls, answered, unpriced, input_tokens, output_tokens, searches, cost"
+_MEASURES = "calls, answered, unpriced, input_tokens, output_tokens, searches, cost, batched, batched_cost, saved"
+_MONEY = frozenset({"cost", "batched_cost", "saved"})
 _OF_CALLS = """
 count(*) AS calls, count(*) FILTER (WHERE outcome = 'ok') AS answered,
 count(*) FILTER (WHERE outcome = 'ok' AND cost IS NULL) AS unpriced,
 coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens,
-coalesce(sum(searches), 0) AS searches, coalesce(sum(cost), 0) AS cost
+coalesce(sum(searches), 0) AS searches, coalesce(sum(cost), 0) AS cost,
+count(*) FILTER (WHERE outcome = 'ok' AND batched) AS batched,
+coalesce(sum(cost) FILTER (WHERE batched), 0) AS batched_cost, coalesce(sum(saved), 0) AS saved
 """
 _SUMS = ", ".join(f"sum({name})" for name in _MEASURES.split(", "))
 
@@ -130,6 +140,7 @@ SELECT (hour AT TIME ZONE 'UTC')::date, p.name, purpose, engine, simulated, {_SU
 FROM hours LEFT JOIN prompts_project p ON p.org_id = %(org)s AND p.id = hours.project_id
 GROUP BY 1, p.id, p.name, 3, 4, 5 ORDER BY 1, p.name NULLS FIRST, 3, 4, 5
 """  # noqa: S608 - composed of constants
+_KEYS = 4  # day, project, purpose, engine
 _TOTAL, _DAY, _PROJECT, _PURPOSE, _ENGINE = 0b1111, 0b0111, 0b1011, 0b1101, 0b1110  # what GROUPING says is summed over
 
 _TAKE = """
@@ -156,19 +167,18 @@ def costs_of(org_id: int, period: Period) -> tuple[Costs, Costs]:
     parts: dict[bool, dict[int, dict[Any, Sums]]] = {False: {}, True: {}}
     with connection.cursor() as cursor:
         cursor.execute(_BROKEN_DOWN, {"org": org_id, "since": period.since, "until": period.until})
-        for simulated, grouping, *keys, calls, answered, unpriced, asked, written, searches, cost in cursor:
+        for simulated, grouping, *rest in cursor:
+            keys, measures = rest[:_KEYS], rest[_KEYS:]
             key = next((key for key in keys if key is not None), None)
-            sums = Sums(
-                calls=int(calls),
-                answered=int(answered),
-                unpriced=int(unpriced),
-                input_tokens=int(asked),
-                output_tokens=int(written),
-                searches=int(searches),
-                cost=cost,
-            )
-            parts[simulated].setdefault(grouping, {})[key] = sums
+            parts[simulated].setdefault(grouping, {})[key] = _sums(measures)
     return _costs(parts[False]), _costs(parts[True])
+
+
+def _sums(measures: list[Any]) -> Sums:
+    """In the order of `_MEASURES`; only money has decimals."""
+    named = dict(zip(_MEASURES.split(", "), measures, strict=True))
+    read: dict[str, Any] = {name: value if name in _MONEY else int(value) for name, value in named.items()}
+    return Sums(**read)
 
 
 def sum_up() -> int:

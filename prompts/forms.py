@@ -301,7 +301,8 @@ class KeyLimitsForm(forms.Form):
 
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["tier"].choices = [("", _("Not chosen")), *tier_choices(provider)]  # type: ignore[attr-defined]
+        tiers = tier_choices(provider, kept=self.initial.get("tier", ""))
+        self.fields["tier"].choices = [("", _("Not chosen")), *tiers]  # type: ignore[attr-defined]
         help_text = _("For each model. It counts instead of the tier's; empty, the tier's counts.")
         self.fields["requests_per_minute"].help_text = help_text
         self.fields["requests_per_day"].help_text = _(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from orgs.events import emit
 from prompts import traffic
@@ -20,6 +21,21 @@ FIGURES = {
     "tokens": "tokens_per_minute",
     "day_requests": "requests_per_day",
     "day_tokens": "tokens_per_day",
+}
+_SOURCES = {
+    Provider.OPENAI: gettext_lazy(
+        "OpenAI publishes no table: each model's page has its own figures. These are the lowest that were known of"
+        " GPT-5 models in 2025; for newer models they are not confirmed."
+    ),
+    Provider.ANTHROPIC: gettext_lazy(
+        "As reported in June 2026 for Claude models 4.x, input tokens only; for newer models they are not confirmed."
+        " New accounts may start below these tiers."
+    ),
+    Provider.GOOGLE: gettext_lazy(
+        "Google does not publish figures any more. These are the last ones, for Gemini 2.5 Flash in 2025; for other"
+        " models they are not confirmed. AI Studio shows those of your project."
+    ),
+    Provider.PERPLEXITY: gettext_lazy("As published for Perplexity's Agent API, read in November 2026."),
 }
 UNSAID: dict[str, str | None] = {"tier": "", **dict.fromkeys(FIGURES.values())}
 
@@ -45,12 +61,23 @@ def save_limits(row: ProviderKey, *, tier: str, figures: dict[str, int | None], 
     emit(row.org_id, "provider_key.limited", actor=actor, target=row, before=before, after=_told(row), data=data)
 
 
-def tier_choices(provider: Provider) -> list[tuple[str, str]]:
-    return [(name, tier_label(name)) for name in TIERS[provider]]
+def tier_choices(provider: Provider, *, kept: str = "") -> list[tuple[str, str]]:
+    """`kept` is what was chosen before, which the provider may have given up meanwhile."""
+    names = [*TIERS[provider]]
+    return [(name, tier_label(name)) for name in (names if not kept or kept in names else [*names, kept])]
 
 
 def tier_label(name: str) -> str:
-    return _("Free") if name == "free" else _("Tier %(number)s") % {"number": name.removeprefix("tier-")}
+    """Some providers number their tiers, some name them."""
+    if name == "free":
+        return _("Free")
+    number = name.removeprefix("tier-")
+    return name.capitalize() if number == name else _("Tier %(number)s") % {"number": number}
+
+
+def source_of(provider: Provider) -> str:
+    """Where the figures of the tiers are from, and what nobody could find out."""
+    return str(_SOURCES[provider])
 
 
 def _told(row: ProviderKey) -> dict[str, int | str | None]:

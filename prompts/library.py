@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from accounts import formats
 from orgs.events import difference, emit
 from orgs.founding import first_free
 from orgs.models import Organization
@@ -152,7 +153,8 @@ def save_brand(project: Project, fields: BrandFields, *, brand: Brand | None = N
         if "prompts_brand_one_own" in str(error):  # somebody else's came in between
             raise Taken(_("Another brand is this project's own one meanwhile."), field="is_own") from error
         raise Taken(
-            _("This project has a brand called %(name)s already.") % {"name": fields.name}, field="name"
+            _("This project has a brand called %(name)s already.") % {"name": formats.isolated(fields.name)},
+            field="name",
         ) from error
     changed = difference(before, _held(brand, fields))
     emit(project.org_id, "brand.saved", actor=actor, target=brand, data=_in(project), **changed)
@@ -195,7 +197,8 @@ def refuse_taken(project: Project, fields: BrandFields, *, brand: Brand | None =
     brands = Brand.objects.for_org(project.org_id).filter(project=project)
     others = brands.exclude(pk=brand.pk) if brand else brands
     if own := fields.is_own and others.filter(is_own=True).first():
-        raise Taken(_("%(name)s is this project's own brand. Change that first.") % {"name": own.name}, field="is_own")
+        known = {"name": formats.isolated(own.name)}
+        raise Taken(_("%(name)s is this project's own brand. Change that first.") % known, field="is_own")
     _refuse_shared(fields, others)
 
 
@@ -210,7 +213,7 @@ def _refuse_shared(fields: BrandFields, others: Iterable[Brand]) -> None:
         if owner := next((names[spelling] for spelling in spellings_of(name) if spelling in names), None):
             raise Taken(
                 _("“%(name)s” would also be found as the brand %(brand)s, which is tracked already.")
-                % {"name": name, "brand": owner.name},
+                % {"name": formats.isolated(name), "brand": formats.isolated(owner.name)},
                 field=field,
             )
     for domain in fields.domains:
@@ -356,7 +359,7 @@ def _in(project: Project) -> dict[str, Any]:
 
 
 def _name_taken(name: str) -> str:
-    return _("There is a project called %(name)s already.") % {"name": name}
+    return _("There is a project called %(name)s already.") % {"name": formats.isolated(name)}
 
 
 def _refuse_taken_name(project: Project) -> None:

@@ -232,6 +232,9 @@ class LlmCall(OrgModel):
     cost = models.DecimalField(max_digits=14, decimal_places=8, null=True, blank=True)
     latency_ms = models.PositiveIntegerField(default=0)
     batched = models.BooleanField(default=False, db_default=False, help_text="Asked through a provider's batch.")
+    saved = models.DecimalField(
+        max_digits=14, decimal_places=8, default=0, db_default=0, help_text="USD less than asked live."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(OrgModel.Meta):
@@ -303,6 +306,9 @@ class HourCost(OrgModel):
     output_tokens = models.PositiveBigIntegerField()
     searches = models.PositiveBigIntegerField()
     cost = models.DecimalField(max_digits=18, decimal_places=8, help_text="USD, as far as prices are known.")
+    batched = models.PositiveIntegerField(db_default=0, help_text="Answered through a provider's batch.")
+    batched_cost = models.DecimalField(max_digits=18, decimal_places=8, db_default=0, help_text="Part of the cost.")
+    saved = models.DecimalField(max_digits=18, decimal_places=8, db_default=0, help_text="USD less than asked live.")
 
     class Meta(OrgModel.Meta):
         constraints = [

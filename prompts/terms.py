@@ -48,6 +48,16 @@ TERMS = {
         ),
         anchor="intervals",
     ),
+    "economy": Term(
+        name=_("Economy mode"),
+        question=_("What did economy mode save?"),
+        text=_(
+            "The difference between what answers cost in their providers' batches and what the same tokens cost live."
+            " Web searches cost the same in both. An answer that was asked live as well saves nothing."
+        ),
+        page="economy-mode",
+        anchor="what-it-costs-exactly",
+    ),
     "position": Term(
         name=_("Place among brands"),
         question=_("What does the place mean?"),

@@ -138,13 +138,18 @@ def take_in(job: Job, lane: Lane, came: dict[int, Reply], store: Store) -> int:
         if outcomes:
             store(outcomes)
         late = [
-            replace(_entry(job, lane, pk, known[pk][0], came[pk]), answers=1)
+            _for_nothing(_entry(job, lane, pk, known[pk][0], came[pk]))
             for pk in sorted(set(known) - {o.claimed.id for o in outcomes})
         ]
         ledger.book(job.org_id, late, doubtful=True)
         _count(job, lane, [came[one.id] for one in claimed])
     finish_scans(job.org_id, {scan for _, scan in known.values()})
     return len(known)
+
+
+def _for_nothing(entry: Entry) -> Entry:
+    """Paid for though it was asked live, or not wanted any more: it counts, and saved nothing."""
+    return replace(entry, answers=1, fields={**entry.fields, "saved": Decimal(0)})
 
 
 def _count(job: Job, lane: Lane, replies: Sequence[Reply]) -> None:

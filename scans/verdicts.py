@@ -73,8 +73,8 @@ def on_visibility(brands: Sequence[Tracked], visibility: Estimate | None) -> str
             "Assistants name %(brand)s in none of %(number)s answers.",
             visibility.n,
         )
-        return none % {"brand": own.name, "number": formats.number(visibility.n)}
-    known = {"brand": own.name, "share": percent(visibility.value), "place": place(brands, own)}
+        return none % {"brand": formats.isolated(own.name), "number": formats.number(visibility.n)}
+    known = {"brand": formats.isolated(own.name), "share": percent(visibility.value), "place": place(brands, own)}
     if len(brands) > 1:
         return _("Assistants name %(brand)s in %(share)s of answers, %(place)s.") % known
     return _("Assistants name %(brand)s in %(share)s of answers.") % known
@@ -85,7 +85,12 @@ def on_engines(engines: Sequence[Measured], brand: str) -> str:
     if not brand or not known:
         return _("No engine has answered yet.") if brand else _("Visibility by engine")
     most, least = known[0], known[-1]
-    names = {"brand": brand, "most": most.label, "least": least.label, "share": percent(most.visibility.value or 0)}
+    names = {
+        "brand": formats.isolated(brand),
+        "most": most.label,
+        "least": least.label,
+        "share": percent(most.visibility.value or 0),
+    }
     if len(known) == 1:
         return _("%(most)s names %(brand)s in %(share)s of its answers.") % names
     if most.visibility.value == least.visibility.value:
@@ -101,17 +106,19 @@ def on_brands(brands: Sequence[Tracked]) -> str:
         return _("No tracked brand is named.")
     first, own = brands[0], next((brand for brand in brands if brand.own), None)
     if len(brands) == 1:
-        return _("%(brand)s is the only brand that is tracked.") % {"brand": first.name}
+        return _("%(brand)s is the only brand that is tracked.") % {"brand": formats.isolated(first.name)}
     leaders = [brand.name for brand in brands if brand.answers == first.answers and brand is not own]
     if own is not None and own.answers == first.answers:
         if not leaders:
-            return _("%(brand)s is named more than anyone else.") % {"brand": own.name}
-        return _("%(brands)s are named most.") % {"brands": get_text_list([own.name, *leaders], _("and"))}
+            return _("%(brand)s is named more than anyone else.") % {"brand": formats.isolated(own.name)}
+        return _("%(brands)s are named most.") % {
+            "brands": get_text_list([formats.isolated(name) for name in (own.name, *leaders)], _("and"))
+        }
     if own is None:
-        return _("%(brand)s is named most.") % {"brand": first.name}
+        return _("%(brand)s is named most.") % {"brand": formats.isolated(first.name)}
     return _("%(first)s is named most, %(own)s %(place)s.") % {
-        "first": first.name,
-        "own": own.name,
+        "first": formats.isolated(first.name),
+        "own": formats.isolated(own.name),
         "place": place(brands, own),
     }
 
@@ -120,7 +127,7 @@ def on_course(known: Sequence[Estimate], brand: str) -> str:
     """Where visibility lay over some scans: what was seen, never that it moved."""
     shares = [estimate.value for estimate in known if estimate.value is not None]
     names = {
-        "brand": brand,
+        "brand": formats.isolated(brand),
         "number": formats.number(len(shares)),
         "low": percent(min(shares)),
         "high": percent(max(shares)),

@@ -44,12 +44,16 @@
     if (event.persisted) for (const form of $$("form[data-sent]")) delete form.dataset.sent;
   });
 
-  // A row of tabs that is wider than the screen starts where the open one is seen.
-  for (const here of $$("main nav > [aria-current=page]")) {
-    const row = here.parentElement;
-    if (row.scrollWidth > row.clientWidth)
-      row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - 32;
-  }
+  // A row of tabs that is wider than the screen starts where the open one is seen; in CSS where browsers can.
+  const showOpenTabs = () => {
+    for (const here of $$("main nav > [aria-current=page]")) {
+      const row = here.parentElement;
+      if (row.scrollWidth > row.clientWidth)
+        row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - 32;
+    }
+  };
+  showOpenTabs();
+  document.addEventListener("htmx:historyRestore", showOpenTabs);
 
   // Filters apply themselves on a change; the button is there for everyone else.
   document.addEventListener("change", (event) => {
@@ -111,5 +115,6 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     const first = event.detail.elt?.matches?.("[data-editing]") && $("textarea, input:not([type=hidden])", event.detail.elt);
     if (first) first.focus();
+    if (event.detail.boosted) showOpenTabs();
   });
 })();

@@ -94,7 +94,7 @@ def build(*, simulator: str) -> Scenery:
 def _own_key(org: Organization, user: User) -> int:
     with org_scope(org):
         key = save_key(org, provider="anthropic", api_key="sk-ant-of-nobody-1234", actor=user)
-        save_limits(key, tier="tier-2", figures={"requests_per_day": 20_000}, actor=user)
+        save_limits(key, tier="build", figures={"requests_per_day": 20_000}, actor=user)
         return key.pk
 
 

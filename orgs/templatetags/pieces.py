@@ -9,6 +9,7 @@ from django import template
 from django.http import HttpRequest
 from django.utils.translation import get_language_bidi
 
+from accounts import formats
 from orgs import charts
 from orgs.templatetags.ui import sentence_of
 
@@ -28,7 +29,7 @@ def chart(context: template.Context, found: charts.Chart, level: str = "h2") -> 
 @register.filter
 def said(point: charts.Point) -> str:
     """A point in words, for its tooltip and for who listens."""
-    return f"{point.label}: {sentence_of(point)}"
+    return f"{formats.isolated(point.label)}: {sentence_of(point)}"
 
 
 @register.filter

@@ -139,9 +139,9 @@ def percent(value: float | None) -> str:
     if value is None or _missing(value):
         return _DASH
     if 0 < value < 0.005:
-        return f"<{formats.per_cent('1')}"
+        return formats.in_order(f"<{formats.per_cent('1')}")
     if 0.995 < value < 1:
-        return f">{formats.per_cent('99')}"
+        return formats.in_order(f">{formats.per_cent('99')}")
     return formats.per_cent(f"{100 * value:.0f}")
 
 
@@ -150,7 +150,7 @@ def interval(estimate: Estimate | None) -> str:
     """`33-51%`, or nothing where there is no interval."""
     if not estimate or estimate.low is None or estimate.high is None:
         return ""
-    return f"{100 * estimate.low:.0f}{_DASH}{percent(estimate.high)}"
+    return formats.in_order(f"{100 * estimate.low:.0f}{_DASH}{percent(estimate.high)}")
 
 
 @register.filter
@@ -160,7 +160,7 @@ def money(value: Decimal | float | None) -> str:
         return _DASH
     amount = Decimal(value)
     if 0 < amount < Decimal("0.0001"):
-        return f"<{formats.dollars(formats.number(Decimal('0.0001'), digits=4))}"
+        return formats.in_order(f"<{formats.dollars(formats.number(Decimal('0.0001'), digits=4))}")
     fine = 0 < amount < Decimal("0.1") and not f"{amount:.4f}".endswith("00")
     return formats.dollars(formats.number(amount, digits=4 if fine else 2))
 
@@ -238,6 +238,12 @@ def milliseconds(value: int | None) -> float | None:
 def translated(text: str) -> str:
     """A sentence that was written into a row, in English, for the reader; as it is where no translation is known."""
     return translation.gettext(text) if text else ""
+
+
+@register.filter
+def isolated(name: object) -> str:
+    """What somebody wrote, for the middle of a sentence; see `formats.isolated`."""
+    return formats.isolated(str(name))
 
 
 @register.filter

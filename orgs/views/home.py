@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import formats
 from orgs.access import LAST_ORG
 from orgs.forms import OrganizationForm
 from orgs.founding import TooManyFounded, found_organization
@@ -46,7 +47,7 @@ def organization_new(request: HttpRequest) -> HttpResponse:
         except TooManyFounded:
             form.add_error(None, _("You have created as many organizations today as you may. Try again tomorrow."))
         else:
-            messages.success(request, _("%(name)s is ready.") % {"name": org.name})
+            messages.success(request, _("%(name)s is ready.") % {"name": formats.isolated(org.name)})
             return redirect("onboarding-start", org.slug)
     return render(request, "orgs/organization_form.html", {"form": form}, status=422 if form.is_bound else 200)
 

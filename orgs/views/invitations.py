@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from accounts import formats
 from orgs import invitations
 from orgs.access import OrgRequest, org_view
 from orgs.allowance import TooMany
@@ -82,7 +83,7 @@ def invitation_accept(request: HttpRequest, token: str) -> HttpResponse:
         offer = offer_of(token)
         if request.method == "POST" and request.user.is_authenticated:
             org = invitations.accept(token, user=cast("User", request.user))
-            messages.success(request, _("Welcome to %(name)s.") % {"name": org.name})
+            messages.success(request, _("Welcome to %(name)s.") % {"name": formats.isolated(org.name)})
             return redirect("org-home", org.slug)
     except Unusable as refused:
         return _unusable(request, refused)

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import formats
 from accounts.access import is_fresh, reauthenticated
 from orgs.access import OrgRequest, org_view
 from orgs.forms import InviteForm, RoleForm, TransferForm
@@ -95,7 +96,7 @@ def member_role(request: OrgRequest, pk: int) -> HttpResponse:
         except LastOwner as refused:
             form.add_error("role", refused.message)
         else:
-            told = {"name": changed.user.display_name, "role": changed.get_role_display()}
+            told = {"name": formats.isolated(changed.user.display_name), "role": changed.get_role_display()}
             messages.success(request, _("%(name)s is now: %(role)s.") % told)
             return redirect("members", request.org.slug)
     return show_form(request, "orgs/member_role.html", {"form": form, "member": member, "nav": "members"})
@@ -113,11 +114,11 @@ def member_remove(request: OrgRequest, pk: int) -> HttpResponse:
         except LastOwner as refused:
             messages.error(request, refused.message)
         else:
-            messages.success(request, _("%(name)s was removed.") % {"name": name})
+            messages.success(request, _("%(name)s was removed.") % {"name": formats.isolated(name)})
         return redirect(back)
     return show_confirm(
         request,
-        title=_("Remove %(name)s?") % {"name": name},
+        title=_("Remove %(name)s?") % {"name": formats.isolated(name)},
         sentence=_("They lose access at once. What they made stays, and they can be invited again."),
         verb=_("Remove member"),
         keep=_("Keep them"),
@@ -139,11 +140,11 @@ def org_leave(request: OrgRequest) -> HttpResponse:
         except LastOwner as refused:
             messages.error(request, refused.message)
             return redirect(back)
-        messages.success(request, _("You left %(name)s.") % {"name": request.org.name})
+        messages.success(request, _("You left %(name)s.") % {"name": formats.isolated(request.org.name)})
         return redirect("home")
     return show_confirm(
         request,
-        title=_("Leave %(name)s?") % {"name": request.org.name},
+        title=_("Leave %(name)s?") % {"name": formats.isolated(request.org.name)},
         sentence=_("You lose access at once. To come back you need a new invitation."),
         verb=_("Leave organization"),
         keep=_("Stay"),
@@ -159,7 +160,7 @@ def org_transfer(request: OrgRequest) -> HttpResponse:
     form = TransferForm(request.POST if request.method == "POST" else None, actor=request.membership)
     if form.is_valid():
         owner = transfer_ownership(request.org, form.cleaned_data["email"].pk, actor=request.user)
-        told = {"name": owner.user.display_name}
+        told = {"name": formats.isolated(owner.user.display_name)}
         messages.success(request, _("%(name)s owns the organization now. You are an admin.") % told)
         return redirect("members", request.org.slug)
     return show_form(request, "orgs/transfer.html", {"form": form, "nav": "members"})

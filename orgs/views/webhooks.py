@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import formats
 from orgs.access import OrgRequest, org_view
 from orgs.keyset import page_of
 from orgs.models import WebhookDelivery, WebhookEndpoint
@@ -120,7 +121,7 @@ def webhook_delete(request: OrgRequest, pk: int) -> HttpResponse:
         return redirect("webhooks", request.org.slug)
     return show_confirm(
         request,
-        title=_("Delete the webhook %(name)s?") % {"name": endpoint},
+        title=_("Delete the webhook %(name)s?") % {"name": formats.isolated(str(endpoint))},
         sentence=_("Nothing more is sent to it, and the list of its deliveries goes with it."),
         verb=_("Delete webhook"),
         cancel_url=reverse("webhook", args=[request.org.slug, endpoint.pk]),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import formats
 from orgs.access import OrgRequest, org_view
 from orgs.keyset import page_of
 from orgs.roles import Permission
@@ -67,13 +68,13 @@ def brand_delete(request: OrgRequest, project_slug: str, pk: int) -> HttpRespons
     brand = brand_of(project, pk)
     if request.method == "POST":
         library.remove_brand(brand, actor=request.user)
-        messages.success(request, _("%(name)s was deleted.") % {"name": brand.name})
+        messages.success(request, _("%(name)s was deleted.") % {"name": formats.isolated(brand.name)})
         return redirect("brands", request.org.slug, project.slug)
     return show_confirm(
         request,
-        title=_("Delete %(name)s?") % {"name": brand.name},
+        title=_("Delete %(name)s?") % {"name": formats.isolated(brand.name)},
         sentence=_("Every mention of %(name)s found so far is deleted too. The answers themselves stay.")
-        % {"name": brand.name},
+        % {"name": formats.isolated(brand.name)},
         verb=_("Delete brand"),
         cancel_url=reverse("brands", args=[request.org.slug, project.slug]),
         project=project,
@@ -95,7 +96,7 @@ def _saved(request: OrgRequest, project: Project, form: BrandForm, *, brand: Bra
     except library.Taken as taken:
         form.add_error(taken.field, str(taken))
         return False
-    messages.success(request, _("%(name)s was saved.") % {"name": form.cleaned_data["name"]})
+    messages.success(request, _("%(name)s was saved.") % {"name": formats.isolated(form.cleaned_data["name"])})
     for caution in form.cautions:
         messages.warning(request, caution)
     return True

@@ -29,7 +29,7 @@ from prompts.credentials import (
     save_key,
 )
 from prompts.forms import KeyLimitsForm, ProviderKeyForm
-from prompts.key_limits import FIGURES, limits_of, save_limits, tier_label
+from prompts.key_limits import FIGURES, limits_of, save_limits, source_of, tier_label
 from prompts.llm.allowances import TIERS
 from prompts.llm.types import Limits, Provider
 from prompts.models import ProviderKey
@@ -85,7 +85,13 @@ def provider_key_limits(request: OrgRequest, pk: int) -> HttpResponse:
         save_limits(key, tier=form.cleaned_data["tier"], figures=form.figures, actor=request.user)
         messages.success(request, _("The limits of the %(provider)s key were saved.") % {"provider": provider.label})
         return redirect("provider-keys", request.org.slug)
-    context = {"form": form, "provider": provider.label, "tiers": _tier_rows(provider), "nav": "provider-keys"}
+    context = {
+        "form": form,
+        "provider": provider.label,
+        "tiers": _tier_rows(provider),
+        "source": source_of(provider),
+        "nav": "provider-keys",
+    }
     return render(request, "orgs/provider_key_limits.html", context, status=422 if form.errors else 200)
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts import formats
 from orgs.access import OrgRequest, org_view
 from orgs.roles import Permission
 from prompts import library
@@ -28,7 +29,10 @@ def project_add(request: OrgRequest) -> HttpResponse:
         except library.Taken as taken:
             form.add_error(taken.field, str(taken))
         else:
-            messages.success(request, _("%(name)s is ready. Add the brands it measures next.") % {"name": project.name})
+            messages.success(
+                request,
+                _("%(name)s is ready. Add the brands it measures next.") % {"name": formats.isolated(project.name)},
+            )
             return redirect("project-overview", request.org.slug, project.slug)
     return show_form(request, "prompts/project_form.html", {"form": form, "nav": "projects"})
 
@@ -55,11 +59,11 @@ def project_archive(request: OrgRequest, project_slug: str) -> HttpResponse:
     project = project_of(request, project_slug)
     if request.method == "POST":
         library.archive_project(project, actor=request.user)
-        messages.success(request, _("%(name)s was archived.") % {"name": project.name})
+        messages.success(request, _("%(name)s was archived.") % {"name": formats.isolated(project.name)})
         return redirect("org-home", request.org.slug)
     return show_confirm(
         request,
-        title=_("Archive %(name)s?") % {"name": project.name},
+        title=_("Archive %(name)s?") % {"name": formats.isolated(project.name)},
         sentence=_(
             "Its pages disappear and a scan that runs is cancelled. Nothing is deleted, and it can be restored."
         ),
@@ -79,5 +83,5 @@ def project_restore(request: OrgRequest, project_slug: str) -> HttpResponse:
     except library.Taken as taken:
         messages.error(request, f"{taken} {_('Rename that one first.')}")
         return redirect("org-home", request.org.slug)
-    messages.success(request, _("%(name)s was restored.") % {"name": project.name})
+    messages.success(request, _("%(name)s was restored.") % {"name": formats.isolated(project.name)})
     return redirect("project-overview", request.org.slug, project.slug)

@@ -146,6 +146,17 @@ def test_senders_who_leave_in_the_middle_of_a_body_free_its_thread(site: tuple[s
     assert told(site, "/page")["method"] == "GET"
 
 
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n"
+
+
+@pytest.mark.parametrize("end", [b"0\r\n\r\n", b""], ids=["whole", "still coming"])
+def test_a_body_without_a_length_is_refused_instead_of_read_as_empty(site: tuple[str, int], end: bytes) -> None:
+    answer = raw(site, b"POST /page HTTP/1.1\r\n" + FORM + UNENDED + end)
+    assert answer.startswith(b"HTTP/1.1 411"), answer[:200]
+    assert b"how long it is" in answer
+    assert told(site, "/page", method="POST", body=b"hello")["received"] == 5
+
+
 def test_a_websocket_is_declined(site: tuple[str, int]) -> None:
     key = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGVzdA==\r\n"
     answer = raw(site, b"GET /page HTTP/1.1\r\nHost: localhost\r\n" + key + b"Connection: close\r\n\r\n")

@@ -9,6 +9,7 @@ from django.test import Client, RequestFactory
 from django.urls import path
 
 from config import errors
+from config.sizes import Bounded
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,7 @@ from config import errors
         (errors.forbidden, 403),
         (errors.forged, 403),
         (errors.not_found, 404),
+        (errors.length_required, 411),
         (errors.too_large, 413),
         (errors.too_many_requests, 429),
         (errors.broken, 500),
@@ -73,6 +75,20 @@ def test_what_is_too_large_is_refused_before_it_is_read(db: None, settings: Any,
 def test_a_length_that_is_no_number_is_refused(db: None, said: str) -> None:
     for address in ("/accounts/login/", "/api/v1/o/acme/members/1/"):
         assert Client().post(address, CONTENT_LENGTH=said).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/api/v1/o/acme/members/1/"])
+@pytest.mark.parametrize(
+    "said", [{}, {"CONTENT_LENGTH": "3"}], ids=["without a length", "with one that counts nothing"]
+)
+def test_what_comes_in_chunks_is_refused_before_it_is_read(db: None, path: str, said: dict[str, str]) -> None:
+    body = Body()
+    kind: dict[str, Any] = {"CONTENT_TYPE": "multipart/form-data; boundary=x", "wsgi.input": body}
+    sent = RequestFactory().post(path, HTTP_TRANSFER_ENCODING="chunked", **kind, **said)
+    if not said:
+        del sent.META["CONTENT_LENGTH"]
+    refused = Bounded(lambda request: HttpResponse(request.body))(sent)
+    assert (refused.status_code, body.asked) == (411, False)
 
 
 def test_an_unknown_address_is_404_for_people_and_programs(db: None) -> None:

@@ -37,6 +37,25 @@ def test_template_compiles_and_keeps_the_policy(path: Path) -> None:
     assert offences(path.read_text()) == []
 
 
+# What people call things may be written from the right, or not: in a sentence it must not turn the rest around.
+NAMED = re.compile(r"\w+=[\w.]*\b(?:name|display_name|email|website|started_by)(?=[\s%|])(?!\|isolated\b)[^\s%]*")
+
+
+def turning_names(text: str) -> list[str]:
+    tags = re.findall(r"\{% blocktranslate[^%]*%\}", text)
+    return [found for tag in tags for found in NAMED.findall(tag)]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.*")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_sentences_keep_their_direction_to_themselves(path: Path) -> None:
+    assert turning_names(path.read_text()) == []
+
+
+def test_a_name_that_turns_its_sentence_is_found() -> None:
+    planted = "{% blocktranslate with a=org.name b=x.name|isolated c=user.email|upper %}"
+    assert turning_names(planted) == ["a=org.name", "c=user.email|upper"]
+
+
 def test_every_icon_is_vendored() -> None:
     used = {name for path in TEMPLATES for name in names(r"{% icon \"([^\"]+)\"|image=\"([^\"]+)\"", path.read_text())}
     wanted = {first or second for first, second in used}

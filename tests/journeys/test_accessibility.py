@@ -152,6 +152,39 @@ def test_the_longer_words_of_german_fit_a_phone(
     assert problems == [], "\n" + "\n".join(problems)
 
 
+# How far the buttons of a form reach beyond the card, or the page, that they stand in.
+STICKS_OUT = """wraps => Math.max(0, ...[...document.querySelectorAll(".form-actions")].map((row) => {
+  row.style.flexWrap = wraps ? "" : "nowrap";
+  const frame = (row.closest(".panel") ?? row.closest("main") ?? document.body).getBoundingClientRect();
+  const ends = [...row.children].flatMap((one) => {
+    const { left, right, width } = one.getBoundingClientRect();
+    return width ? [frame.left - left, right - frame.right].map(Math.floor) : [];
+  });
+  row.style.flexWrap = "";
+  return Math.max(0, ...ends);
+}))"""
+
+
+@pytest.mark.django_db
+@pytest.mark.timeout(400)
+def test_rows_of_german_buttons_wrap_on_a_phone(
+    browser: Browser, scene: Scenery, sessions: dict[int, str], site: str
+) -> None:
+    """Where the words are longest they do not fit beside each other: without the wrap some would be out of sight."""
+    beyond, unwrapped = {}, {}
+    shots = [shot for shot in shots_of(scene) if shot.visitor_of(scene) == scene.user and shot.act is Shot.act]
+    with visit_of(browser, site, sessions[scene.user.pk], locale="de-DE") as context:
+        page = context.new_page()
+        for shot in shots:
+            page.goto(shot.path)
+            for width in (NARROWEST, 390):
+                page.set_viewport_size({"width": width, "height": WIDTHS[390]})
+                beyond[shot.name, width] = page.evaluate(STICKS_OUT, True)
+                unwrapped[shot.name, width] = page.evaluate(STICKS_OUT, False)
+    assert {at: by for at, by in beyond.items() if by} == {}
+    assert any(unwrapped.values())
+
+
 def test_planted_faults_are_found(browser: Browser) -> None:
     page = browser.new_page()
     page.set_content(

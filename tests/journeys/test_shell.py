@@ -36,6 +36,33 @@ def test_the_navigation_opens_on_a_phone(member: User, project: Project, sign_in
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+SEEN = """tab => {
+  const row = tab.parentElement.getBoundingClientRect(), mine = tab.getBoundingClientRect();
+  return [row.left - mine.left, mine.right - row.right].map(Math.floor);
+}"""
+
+
+def assert_every_tab_is_seen(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/o/acme/settings/")
+    tabs = page.get_by_role("navigation", name="Organization settings").get_by_role("link")
+    addresses = [tab.get_attribute("href") or "" for tab in tabs.all()]
+    assert len(addresses) == 8
+    assert tabs.first.evaluate("tab => tab.parentElement.scrollWidth > tab.parentElement.clientWidth")
+    for address in addresses:
+        page.goto(address)
+        beyond = page.locator("main nav > [aria-current=page]").evaluate(SEEN)
+        assert max(beyond) <= 0, (address, beyond)
+
+
+def test_the_open_tab_of_the_settings_is_seen_on_a_phone(owner: User, sign_in: Enter) -> None:
+    page = sign_in(owner)
+    assert_every_tab_is_seen(page)
+    page.locator("main nav > a").last.click()
+    expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
+    assert max(page.locator("main nav > [aria-current=page]").evaluate(SEEN)) <= 0
+
+
 def test_a_page_is_reached_by_two_keys(member: User, project: Project, sign_in: Enter) -> None:
     page = sign_in(member)
     page.goto(f"/o/acme/p/{project.slug}/")

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from accounts.models import User
 from prompts.llm.simulator.server import Running
 from tests.journeys import acts
 from tests.journeys.stack import Worker
+from tests.journeys.test_shell import Enter, assert_every_tab_is_seen
 
 
 @pytest.fixture
@@ -17,6 +19,11 @@ def context(browser: Browser, site: str) -> Iterator[BrowserContext]:
     opened.set_default_timeout(20_000)
     yield opened
     opened.close()
+
+
+def test_the_open_tab_of_the_settings_is_seen_on_a_phone(page: Page, owner: User, sign_in: Enter) -> None:
+    sign_in(owner)
+    assert_every_tab_is_seen(page)
 
 
 def test_everything_up_to_the_result_works(page: Page, worker: Worker, simulator: Running) -> None:

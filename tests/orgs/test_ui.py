@@ -1,10 +1,13 @@
 """Numbers as people read them, bars that never lie about the unknown, icons."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 
+from accounts import formats
 from orgs.templatetags import ui
 
 
@@ -98,3 +101,37 @@ def test_icon_is_hidden_from_screen_readers() -> None:
 def test_icon_name_cannot_leave_its_folder() -> None:
     with pytest.raises(ValueError, match="No icon is called"):
         ui.icon("../../../manage")
+
+
+@pytest.mark.parametrize(
+    ("written", "figures"),
+    [
+        (lambda: ui.interval(Share(0.4, 0.31, 0.47, 80)), "31\u201347%"),
+        (lambda: ui.percent(0.001), "<1%"),
+        (lambda: ui.percent(0.42), "42%"),
+        (lambda: ui.money(Decimal("0.5")), "$0.50"),
+    ],
+)
+def test_figures_keep_their_order_among_words_that_are_read_from_the_right(
+    written: Callable[[], str], figures: str
+) -> None:
+    assert written() == figures
+    with translation.override("he"):
+        told = written()
+        assert (told[0], told[-1]) == ("\u2066", "\u2069")
+        assert told.translate(dict.fromkeys((0x2066, 0x2069))) == figures
+
+
+HEBREW = "\u05dc\u05d5\u05de\u05df"
+
+
+def test_a_name_keeps_its_direction_to_itself() -> None:
+    assert ui.isolated("Lumen & Co 7") == "Lumen & Co 7"
+    assert ui.isolated(HEBREW) == f"\u2068{HEBREW}\u2069"
+    with translation.override("he"):
+        assert ui.isolated("Lumen") == "\u2068Lumen\u2069"
+
+
+@pytest.mark.parametrize("mark", [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))])
+def test_no_name_breaks_out_of_its_place(mark: str) -> None:
+    assert formats.isolated(f"Lu{mark}men") == "\u2068Lumen\u2069"

@@ -1,5 +1,6 @@
 """The pages of budgets and costs."""
 
+import csv
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -172,6 +173,51 @@ def test_the_export_has_every_line_and_runs_no_formula(page: Client, org: Organi
     assert any("\"'=HYPERLINK" in line and ",no,1,1,0,100,900,0,0.5" in line for line in lines)
     with org_scope(org):
         assert Event.objects.for_org(org).filter(name="costs.exported").count() == 1
+
+
+BATCH = {"batched": True, "cost": Decimal("0.5"), "saved": Decimal("0.3")}
+
+
+def test_what_economy_mode_saved_is_told_before_and_after_it_is_summed_up(page: Client, org: Organization) -> None:
+    call(org)
+    assert "Saved by economy mode" not in page.get(COSTS).content.decode()
+    call(org, **BATCH)
+    call(org, **BATCH)
+    call(org, at=timezone.now().astimezone(UTC) - timedelta(days=40), **BATCH)
+    before = page.get(COSTS).content.decode()
+    costs.sum_up()
+    after = page.get(COSTS).content.decode()
+    for body in (before, after):
+        said = " ".join(body.split("Saved by economy mode")[1].split())
+        assert "<dd> $0.60 </dd>" in said
+        assert "2 answers through batches for $1.00" in said
+        assert "What did economy mode save?" in said
+    assert "3 answers through batches for $1.50" in page.get(f"{COSTS}?period=90-days").content.decode()
+
+
+def test_the_export_says_what_economy_mode_saved_in_each_line(page: Client, org: Organization) -> None:
+    call(org, **BATCH)
+    call(org, engine="anthropic:claude-haiku-4-5/model")
+    costs.sum_up()
+    call(org, engine="openai:gpt-5.4/model", **BATCH, simulated=True)
+    response: Any = page.post(EXPORT, {"period": "30-days"})
+    rows = list(csv.DictReader(b"".join(response.streaming_content).decode().splitlines()))
+    told = {row["engine"]: (row["batched"], float(row["batched_cost_usd"]), float(row["saved_usd"])) for row in rows}
+    assert told == {
+        "openai:gpt-5-mini/model": ("1", 0.5, 0.3),
+        "openai:gpt-5.4/model": ("1", 0.5, 0.3),
+        "anthropic:claude-haiku-4-5/model": ("0", 0, 0),
+    }
+
+
+def test_costs_take_few_queries_however_many_engines(
+    page: Client, org: Organization, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    for nth in range(8):
+        call(org, project=project, engine=f"openai:model-{nth}/model", **BATCH)
+    page.get(COSTS)
+    with django_assert_max_num_queries(15):
+        assert "8 answers through batches" in page.get(COSTS).content.decode()
 
 
 def test_costs_of_another_organization_are_in_none_of_it(page: Client, org: Organization) -> None:

@@ -12,9 +12,10 @@ from orgs.models import Event, Organization
 from orgs.scoping import org_scope
 from prompts.credentials import credential_for, save_key
 from prompts.gateway import lane_for
+from prompts.key_limits import limits_of, save_limits
 from prompts.llm.allowances import TIERS
 from prompts.llm.catalog import all_engines
-from prompts.llm.types import Limits
+from prompts.llm.types import Limits, Provider
 from prompts.models import ProviderKey
 
 ENGINE = "openai:gpt-5.4-mini/model"
@@ -112,6 +113,36 @@ def test_another_key_does_not_inherit_what_was_said_of_the_old_ones_account(
         found = credential_for(org.pk, "openai")
     assert found is not None
     assert found.limits is None
+
+
+@pytest.mark.parametrize("provider", TIERS)
+def test_the_page_says_where_the_figures_are_from_and_what_is_not_confirmed(
+    client_of: Callable[[User], Client], admin: User, org: Organization, provider: Provider
+) -> None:
+    with org_scope(org):
+        key = save_key(org, provider=provider.value, api_key="sk-of-the-organization-1234", actor=admin)
+    page = client_of(admin).get(reverse("provider-key-limits", args=[org.slug, key.pk])).content.decode()
+    said = " ".join(page.split("What the tiers stand for")[1].split("</div>")[0].split())
+    assert "not confirmed" in said or "As published" in said
+    assert "enter that." in said
+
+
+def test_a_tier_that_its_provider_gave_up_goes_on_counting_until_another_is_chosen(
+    client_of: Callable[[User], Client], admin: User, org: Organization
+) -> None:
+    with org_scope(org):
+        key = save_key(org, provider="anthropic", api_key="sk-of-the-organization-1234", actor=admin)
+        save_limits(key, tier="tier-2", figures={})
+        kept = limits_of(key)
+    assert kept is not None
+    assert (kept.requests, kept.tokens) == (1_000, 450_000)
+    address, client = reverse("provider-key-limits", args=[org.slug, key.pk]), client_of(admin)
+    page = client.get(address).content.decode()
+    assert '<option value="tier-2" selected>' in page
+    assert client.post(address, {**NOTHING, "tier": "start"}).status_code == 302
+    page = client.get(address).content.decode()
+    assert "tier-2" not in page
+    assert '<option value="start" selected>Start</option>' in page
 
 
 def test_every_provider_with_own_keys_has_tiers_that_rise() -> None:

@@ -104,6 +104,7 @@ def test_what_a_batch_cost_and_saved_is_booked_exactly(project: Project) -> None
         assert job.cost == sum(_price(row, batch=True) for row in mine)
         assert job.saved == pytest.approx(sum(_price(row) for row in mine) - job.cost, abs=Decimal("0.0000001"))
         assert job.saved > 0
+        assert job.saved == sum(row.saved for row in mine)
     assert sum(answer.cost or 0 for answer in answers_of(scan)) == sum(row.cost or 0 for row in rows)
 
 
