@@ -137,6 +137,10 @@ class CitationSerializer(serializers.ModelSerializer[Citation]):
 
 
 class AnswerSerializer(serializers.ModelSerializer[Answer]):
+    error = serializers.CharField(
+        source="failure", read_only=True, help_text="In your language, or the provider's words."
+    )
+
     class Meta:
         model = Answer
         fields = ANSWER_FIELDS
