@@ -117,7 +117,10 @@ def filled(said: str, values: Mapping[str, Any]) -> Told:
     if not values:
         return Told(said, escape(said))
     parts = {name: _part(value) for name, value in values.items()}
-    return Told(said % parts, escape(said) % {name: _marked(part) for name, part in parts.items()})
+    try:
+        return Told(said % parts, escape(said) % {name: _marked(part) for name, part in parts.items()})
+    except (KeyError, TypeError, ValueError):  # an older version of the product wrote over the sentence alone
+        return Told(said, escape(said))
 
 
 def _part(value: Any) -> str:

@@ -55,7 +55,9 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
     )
     economy = serializers.BooleanField(default=False, help_text="By the providers' cheaper batch endpoints.")
     last_problem = serializers.CharField(
-        source="failure", read_only=True, help_text="Why the last time started no scan, in your language."
+        source="failure",
+        read_only=True,
+        help_text="Why the last time started no scan, in the language that you ask for.",
     )
     next_slots = serializers.SerializerMethodField(help_text="The next times by the timetable; none while paused.")
 

@@ -51,6 +51,10 @@ def test_values_are_escaped_on_pages() -> None:
     assert rendered(Sentence("There is no site called %(host)s.", {"host": "<i>"})).endswith("called &lt;i&gt;.")
 
 
+def test_values_that_belong_to_another_sentence_spoil_nothing() -> None:
+    assert str(Sentence("50% of them failed: %(why)s", {"host": "lumen.example"})) == "50% of them failed: %(why)s"
+
+
 def test_what_cannot_be_done_says_so_in_the_language_of_the_moment() -> None:
     refused = Explained("The site answered with status %(status)s.", status=404)
     assert str(refused) == refused.message == "The site answered with status 404."
