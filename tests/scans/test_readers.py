@@ -167,22 +167,20 @@ def test_a_slot_that_started_nothing_is_explained_to_each_reader(
 
 @BOTH
 def test_a_suggestion_that_failed_is_explained_to_each_reader(
-    speaks: str, project: Project, member: User, simulator: Running
+    speaks: str, project: Project, owner: User, simulator: Running, read: Read
 ) -> None:
-    User.objects.filter(pk=member.pk).update(language=speaks)
+    User.objects.filter(pk=owner.pk).update(language=speaks)
+    with org_scope(project.org_id):
+        project.setup_step = "competitors"
+        project.save()
     with org_scope(project.org_id), translation.override(speaks):
-        found = suggest.ask_for(project, "competitors", actor=member)
+        found = suggest.ask_for(project, "competitors", actor=owner)
     simulator.fault("empty")
     with translation.override(speaks):
         suggesting.work(found.org_id, found.pk)
-    with org_scope(project.org_id):
-        found = type(found).objects.for_org(found.org_id).get(pk=found.pk)
-    assert found.status == "failed"
-    told = {}
-    for language in ("en", "de"):
-        with translation.override(language):
-            told[language] = str(found.failure)
-    assert told == {"en": "The answer is empty.", "de": "Die Antwort ist leer."}
+    url = reverse("onboarding", args=[*URL, "competitors"])
+    assert "The answer is empty." in read(url, "en")
+    assert "Die Antwort ist leer." in read(url, "de")
 
 
 def test_a_batch_in_trouble_is_explained_to_each_operator(
