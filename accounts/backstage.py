@@ -54,7 +54,8 @@ class OperatorAdmin(ModelAdmin):
 
 
 class LookedAtAdmin(OperatorAdmin):
-    """Rows that are looked at, and changed only where `editable` says so. `exclude` keeps secrets off the page."""
+    """Rows that are looked at, and changed only where `editable` says so. `exclude` keeps secrets off the page,
+    `readonly_fields` adds what is no column."""
 
     editable: tuple[str, ...] = ()
 
@@ -63,7 +64,8 @@ class LookedAtAdmin(OperatorAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         kept = (*(self.exclude or ()), *self.editable)
-        return [field.name for field in (*self.opts.fields, *self.opts.many_to_many) if field.name not in kept]
+        fields = [field.name for field in (*self.opts.fields, *self.opts.many_to_many) if field.name not in kept]
+        return [*fields, *self.readonly_fields]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         return [*self.get_readonly_fields(request, obj), *self.editable]

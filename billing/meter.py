@@ -12,21 +12,19 @@ from datetime import UTC, date, datetime, timedelta
 from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop
 
-from accounts import formats
 from billing.models import Usage
+from orgs.telling import Explained, Sentence, day, ngettext_noop, number
 
 ANSWERS = "answers"
 
 
-class QuotaExceeded(Exception):
-    """The month's allowance does not hold this much more. `message` is for people."""
+class QuotaExceeded(Explained):
+    """The month's allowance does not hold this much more."""
 
-    def __init__(self, message: str, *, metric: str, wanted: int, allowed: int, left: int) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, sentence: Sentence, *, metric: str, wanted: int, allowed: int, left: int) -> None:
+        super().__init__(sentence)
         self.metric = metric
         self.wanted = wanted
         self.allowed = allowed
@@ -112,15 +110,17 @@ def _new(org_id: int, metric: str, month: date) -> Usage:
 def _exceeded(now: Level, *, metric: str, wanted: int) -> QuotaExceeded:
     allowed, left = now.allowed or 0, now.left or 0
     following = (now.month.replace(day=28) + timedelta(days=7)).replace(day=1)
-    needs = ngettext(
+    needs = ngettext_noop(
         "This needs %(wanted)s answer, but %(left)s of this month's %(allowed)s are left.",
         "This needs %(wanted)s answers, but %(left)s of this month's %(allowed)s are left.",
         wanted,
+        wanted=number(wanted),
+        left=number(left),
+        allowed=number(allowed),
     )
-    numbers = {name: formats.number(n) for name, n in (("wanted", wanted), ("left", left), ("allowed", allowed))}
-    anew = _("The allowance starts anew on %(day)s.") % {"day": formats.day(following, style="long_day")}
-    message = f"{needs % numbers} {anew}"
-    return QuotaExceeded(message, metric=metric, wanted=wanted, allowed=allowed, left=left)
+    anew = Sentence(gettext_noop("The allowance starts anew on %(day)s."), {"day": day(following)})
+    both = Sentence("%(needs)s %(anew)s", {"needs": needs.inside, "anew": anew.inside})
+    return QuotaExceeded(both, metric=metric, wanted=wanted, allowed=allowed, left=left)
 
 
 def _positive(amount: int) -> None:

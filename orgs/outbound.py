@@ -20,7 +20,7 @@ from django.utils.translation import gettext_noop
 from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
 
 from orgs.addresses import IPAddress, is_public, literal, looks_numeric
-from orgs.telling import told
+from orgs.telling import Explained
 
 USER_AGENT = "PrompterBot/1.0 (fetches a page once, when somebody asks for it)"
 HTML = ("text/html", "application/xhtml+xml")
@@ -36,22 +36,13 @@ _ANSWER = 1_024  # bytes of an answer to a POST that are read
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
-class CannotFetch(Exception):
+class CannotFetch(Explained):
     """`kind` is one of address, port, internal, unknown_host, unreachable, status, type, size, time, redirects,
-    encoding. `sentence` and `values` can be kept and told later, in any language, as `message` is told now."""
+    encoding."""
 
     def __init__(self, sentence: str, *, kind: str, **values: str | int) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.values = values
+        super().__init__(sentence, **values)
         self.kind = kind
-
-    @property
-    def message(self) -> str:
-        return told(self.sentence, self.values)
-
-    def __str__(self) -> str:
-        return self.message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

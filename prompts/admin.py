@@ -135,7 +135,8 @@ class SuggestionAdmin(HistoryAdmin):
     list_filter = ("kind", "status", "simulated")
     list_select_related = ("project", "org", "asked_by")
     search_fields = ("=id", "=org__slug", "project__name")
-    exclude = ("lease_token",)
+    exclude = ("lease_token", "error", "error_values")
+    readonly_fields = ("failure",)
 
 
 def _outcomes() -> list[tuple[str, str]]:

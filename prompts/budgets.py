@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import formats
 from billing.meter import month_of
 from orgs.events import difference, emit
 from orgs.models import Organization
+from orgs.telling import NOTHING, Sentence, day, dollars, number
 from prompts.models import Budget, Project, Spending
 from prompts.spending import WARN_AT, event_of, month_after
 
@@ -107,7 +108,7 @@ def levels_of_projects(org_id: int, projects: Sequence[Project], *, at: date | N
     return [_level(month, one, limits.get(one.pk), spent.get(one.pk)) for one in projects]
 
 
-def used_up(org_id: int, project_id: int | None) -> str:
+def used_up(org_id: int, project_id: int | None) -> Sentence:
     """The sentence about a budget of money that is used up, or nothing. One query where there is none."""
     limits = Budget.objects.for_org(org_id).filter(Q(project=None) | Q(project_id=project_id), money__isnull=False)
     for budget in limits.select_related("project").order_by("pk"):
@@ -115,7 +116,7 @@ def used_up(org_id: int, project_id: int | None) -> str:
         level = _level(month_of(), budget.project, budget, spent)
         if level.money_limit is not None and level.money >= level.money_limit:
             return refusal(level, limit="money")
-    return ""
+    return NOTHING
 
 
 def save_budget(
@@ -143,7 +144,7 @@ def save_budget(
             _forget_warnings(budget)
 
 
-def refusal(level: Level, *, limit: str) -> str:
+def refusal(level: Level, *, limit: str) -> Sentence:
     """One sentence on which budget is used up, and when it starts anew."""
     return sentence_of(stop_of(level, limit=limit))
 
@@ -161,21 +162,26 @@ def stop_of(level: Level, *, limit: str) -> dict[str, Any]:
     }
 
 
-def sentence_of(stop: dict[str, Any]) -> str:
-    """In the reader's language and numbers."""
-    money = stop["limit"] == "money"
-    number = formats.number(Decimal(stop["amount"]), digits=2 if money else 0)
-    amount = formats.dollars(number) if money else number
-    anew = formats.day(date.fromisoformat(stop["starts_anew"]), style="long_day")
+def sentence_of(stop: dict[str, Any]) -> Sentence:
+    """For readers of any language and numbers."""
+    money, amount = stop["limit"] == "money", Decimal(stop["amount"])
+    values = {
+        "amount": dollars(amount) if money else number(amount),
+        "day": day(date.fromisoformat(stop["starts_anew"])),
+    }
     texts = {
-        (True, True): _("The project's budget of %(amount)s a month is used up. It starts anew on %(day)s."),
-        (True, False): _("The project's budget of %(amount)s answers a month is used up. It starts anew on %(day)s."),
-        (False, True): _("The organization's budget of %(amount)s a month is used up. It starts anew on %(day)s."),
-        (False, False): _(
+        (True, True): gettext_noop("The project's budget of %(amount)s a month is used up. It starts anew on %(day)s."),
+        (True, False): gettext_noop(
+            "The project's budget of %(amount)s answers a month is used up. It starts anew on %(day)s."
+        ),
+        (False, True): gettext_noop(
+            "The organization's budget of %(amount)s a month is used up. It starts anew on %(day)s."
+        ),
+        (False, False): gettext_noop(
             "The organization's budget of %(amount)s answers a month is used up. It starts anew on %(day)s."
         ),
     }
-    return texts[stop["project"] is not None, money] % {"amount": amount, "day": anew}
+    return Sentence(texts[stop["project"] is not None, money], values)
 
 
 def _share(part: Decimal, limit: Decimal | int | None) -> float:

@@ -14,10 +14,12 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import formats
 from orgs import crypto
 from orgs.events import emit
+from orgs.telling import NOTHING, Explained, Sentence
 from prompts.key_limits import UNSAID, limits_of
 from prompts.llm import catalog
 from prompts.llm.catalog import CompatibleServer, Engine
@@ -56,14 +58,14 @@ class RefusedKey(ValueError):
         self.message = message
 
 
-class UnreadableKey(RuntimeError):
-    """The organization's stored key cannot be decrypted any more. `message` is for people."""
+class UnreadableKey(Explained):
+    """The organization's stored key cannot be decrypted any more."""
 
     def __init__(self, provider: Provider) -> None:
-        self.message = _("The stored %(provider)s key can no longer be read. Enter it again under provider keys.") % {
-            "provider": provider.label
-        }
-        super().__init__(self.message)
+        super().__init__(
+            gettext_noop("The stored %(provider)s key can no longer be read. Enter it again under provider keys."),
+            provider=provider.label,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,14 +185,16 @@ def available_engines(org_id: int) -> tuple[EngineChoice, ...]:
     return tuple(_choice(engine, own) for engine in catalog.all_engines())
 
 
-def unavailable_because(engine: Engine, credential: Credential | None) -> str:
-    """Why an engine cannot be asked with this credential, or an empty string."""
-    label = engine.provider.label
-    if credential is None:
-        return _(
+def unavailable_because(engine: Engine, credential: Credential | None) -> Sentence:
+    """Why an engine cannot be asked with this credential, or nothing."""
+    if credential is not None:
+        return NOTHING
+    return Sentence(
+        gettext_noop(
             "No %(provider)s key is set. Add one under provider keys, or ask the operator of this installation."
-        ) % {"provider": label}
-    return ""
+        ),
+        {"provider": engine.provider.label},
+    )
 
 
 def notice(engine: Engine) -> str:
@@ -231,7 +235,7 @@ def _choice(engine: Engine, own: Mapping[str, ProviderKey]) -> EngineChoice:
         credential = _opened(row) if row else _shared(engine.provider, engine.credential)
     except UnreadableKey as error:
         return EngineChoice(engine=engine, available=False, reason=error.message)
-    reason = unavailable_because(engine, credential)
+    reason = str(unavailable_because(engine, credential))
     simulated = credential is not None and credential.simulated
     told = "" if simulated else notice(engine)
     return EngineChoice(

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, connection
+from django.utils.translation import gettext_noop
 
 from billing import meter
 from orgs.scoping import scope_open
 from prompts import accounting, budgets, clock, ledger, traffic
 from prompts.accounting import accounted
+from prompts.failures import refused
 from prompts.ledger import Slip
 from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.types import Delta, Embedding, Reply, Request
@@ -59,10 +61,12 @@ logger = logging.getLogger("prompter.llm")
 
 _CLIENTS = "prompts.llm.clients"
 _AT_LIMIT = {
-    "limited": "{label} is at its limit of requests. Try again in {seconds} s.",
-    "full": "{label} is answering as many calls as it takes at a time. Try again in {seconds} s.",
-    "day_spent": "The day's budget for {label} is spent. It begins anew in {seconds} s.",
+    "limited": gettext_noop("%(provider)s is at its limit of requests. Try again in %(seconds)s s."),
+    "full": gettext_noop("%(provider)s is answering as many calls as it takes at a time. Try again in %(seconds)s s."),
+    "day_spent": gettext_noop("The day's budget for %(provider)s is spent. It begins anew in %(seconds)s s."),
 }
+_SHUT = gettext_noop("%(provider)s has been failing and is paused. Try again in %(seconds)s s.")
+_AWAY = gettext_noop("Calls to models are paused because Redis cannot be reached. Try again shortly.")
 
 T = TypeVar("T")
 
@@ -255,14 +259,12 @@ async def _wait_for_slot(errand: Errand) -> str:
 
 def _paused(lane: Lane, got: Grant) -> LlmError:
     """Nothing was sent: why not, and when to try again."""
-    label, seconds = lane.engine.provider.label, math.ceil(got.retry_in)
-    if got.reason in _AT_LIMIT:
-        message = _AT_LIMIT[got.reason].format(label=label, seconds=seconds)
-        return LlmError(ErrorKind.RATE_LIMITED, message, retry_after=got.retry_in)
-    message = f"{label} has been failing and is paused. Try again in {seconds} s."
     if got.reason == "redis_down":
-        message = "Calls to models are paused because Redis cannot be reached. Try again shortly."
-    return LlmError(ErrorKind.BREAKER_OPEN, message, retry_after=got.retry_in)
+        return LlmError(ErrorKind.BREAKER_OPEN, _AWAY, retry_after=got.retry_in)
+    values = {"provider": lane.engine.provider.label, "seconds": math.ceil(got.retry_in)}
+    if got.reason in _AT_LIMIT:
+        return LlmError(ErrorKind.RATE_LIMITED, _AT_LIMIT[got.reason], values=values, retry_after=got.retry_in)
+    return LlmError(ErrorKind.BREAKER_OPEN, _SHUT, values=values, retry_after=got.retry_in)
 
 
 @asynccontextmanager
@@ -272,7 +274,7 @@ async def _metered(errand: Errand) -> AsyncGenerator[None, None]:
     if errand.slip is None and (
         refusal := await ledger.in_scope(errand.org_id, partial(budgets.used_up, errand.org_id, errand.project_id))
     ):
-        raise LlmError(ErrorKind.QUOTA, refusal)
+        raise refused(refusal)
     if not errand.metric:
         yield
         return
@@ -280,7 +282,7 @@ async def _metered(errand: Errand) -> AsyncGenerator[None, None]:
     try:
         month = await ledger.in_scope(org_id, partial(meter.reserve, org_id, metric, 1))
     except meter.QuotaExceeded as error:
-        raise LlmError(ErrorKind.QUOTA, error.message) from None
+        raise refused(error.said) from None
     end = meter.release
     try:
         yield

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orgs.scoping import OrgForeignKey, OrgModel
-from orgs.telling import told
+from orgs.telling import Told, told
 from prompts.csv_import import MAX_TEXT
 
 
@@ -208,7 +208,7 @@ class Suggestion(OrgModel):
         return self.status in self.OPEN
 
     @property
-    def failure(self) -> str:
+    def failure(self) -> Told:
         return told(self.error, self.error_values)
 
 

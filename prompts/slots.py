@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from django.utils.translation import gettext_noop
+
+from orgs.telling import Explained
 from prompts import traffic
 from prompts.credentials import UnreadableKey, credential_of, unavailable_because
 from prompts.day_budgets import spent_today
@@ -28,12 +31,11 @@ _REASONS = {
 }
 
 
-class EngineUnavailable(Exception):
-    """An engine that this organization cannot ask. `message` says why and what to do."""
+_UNKNOWN = gettext_noop("There is no engine %(key)s. Did you mean one of these: %(nearest)s?")
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+
+class EngineUnavailable(Explained):
+    """An engine that this organization cannot ask. It says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,10 @@ def lane_for(org_id: int, engine_key: str) -> Lane:
     try:
         engine = catalog.get(engine_key)
         credential = credential_of(org_id, engine)
-    except (catalog.UnknownEngine, UnreadableKey) as error:
-        raise EngineUnavailable(str(error)) from None
+    except catalog.UnknownEngine as error:
+        raise EngineUnavailable(_UNKNOWN, key=error.key[:120], nearest=", ".join(error.nearest)) from None
+    except UnreadableKey as error:
+        raise EngineUnavailable(error.said) from None
     reason = unavailable_because(engine, credential)
     if credential is None or reason:
         raise EngineUnavailable(reason)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from accounts.models import User
-from accounts.preferences import as_read_by
 from billing import meter
 from orgs.outbound import CannotFetch
 from orgs.scoping import all_orgs_scope, org_scope
+from orgs.telling import NOTHING, Sentence
 from prompts import briefs, gateway, sites, suggested
+from prompts.failures import said_of
 from prompts.gateway import Call, EngineUnavailable, Lane, Patience, lane_for
 from prompts.llm.errors import LlmError
 from prompts.models import Brand, Project, Prompt, Suggestion
@@ -45,31 +44,30 @@ class Held:
     lane: Lane | None
     company: briefs.Company
     known: suggested.Known
-    reader: User | None
 
 
 def work(org_id: int, pk: int) -> None:
     """In a worker, outside any scope. A suggestion that somebody else has taken is left alone."""
     held = _claim(org_id, pk)
     if held is not None:
-        with as_read_by(held.reader):
-            _do(held)
+        _do(held)
 
 
 def _do(held: Held) -> None:
-    values: Mapping[str, str | int] = {}
-    failure = gettext_noop("Something went wrong. Ask again, or go on by hand.")
+    failure = Sentence(gettext_noop("Something went wrong. Ask again, or go on by hand."))
     result: list[dict[str, Any]] | None = None
     try:
         result = asyncio.run(_answered(held))
-    except CannotFetch as refused:
-        failure, values = refused.sentence, refused.values
-    except (LlmError, EngineUnavailable) as error:
-        failure = error.message
+    except (CannotFetch, EngineUnavailable) as refused:
+        failure = refused.said
+    except LlmError as error:
+        failure = said_of(error)
     except suggested.Unusable:
-        failure = gettext_noop("The answer had nothing in it that could be used. Ask again, or go on by hand.")
+        failure = Sentence(
+            gettext_noop("The answer had nothing in it that could be used. Ask again, or go on by hand.")
+        )
     finally:
-        _end(held, result, failure, values)
+        _end(held, result, failure)
 
 
 async def _answered(held: Held) -> list[dict[str, Any]]:
@@ -88,7 +86,7 @@ def _site_values(says: sites.SiteSays) -> dict[str, Any]:
 
 async def _asked(held: Held) -> list[dict[str, Any]]:
     if held.lane is None:
-        raise EngineUnavailable(_("The engine cannot be asked any more. Ask again, or go on by hand."))
+        raise EngineUnavailable(gettext_noop("The engine cannot be asked any more. Ask again, or go on by hand."))
     engine = held.lane.engine
     brief = briefs.competitors_brief if held.kind == Kind.COMPETITORS else briefs.prompts_brief
     request = brief(held.company, model=engine.model, surface=engine.surface)
@@ -117,7 +115,7 @@ def _claim(org_id: int, pk: int) -> Held | None:
         until = timezone.now() + LEASE
         if not queued.update(status=Status.RUNNING, lease_token=token, lease_until=until):
             return None
-        row = rows.select_related("project", "asked_by").get()
+        row = rows.select_related("project").get()
         lane = _lane(row)
         if lane is not None:
             rows.update(simulated=lane.simulated)
@@ -144,7 +142,6 @@ def _held(row: Suggestion, token: UUID, lane: Lane | None) -> Held:
         kind=row.kind,
         token=token,
         lane=lane,
-        reader=row.asked_by,
         company=_company(project, brands, tracked=_tracked(row, brands, [text for text, _key in asked])),
         known=suggested.Known(
             own=tuple(name for brand in brands if brand.is_own for name in (brand.name, *brand.aliases)),
@@ -176,15 +173,15 @@ def _company(project: Project, brands: Sequence[Brand], *, tracked: list[str]) -
     )
 
 
-def _end(held: Held, result: list[dict[str, Any]] | None, failure: str, values: Mapping[str, str | int]) -> None:
+def _end(held: Held, result: list[dict[str, Any]] | None, failure: Sentence) -> None:
     """Only while the lease is ours: one that was given up meanwhile stays so."""
-    status = Status.FAILED if result is None else Status.DONE
+    status, failure = (Status.FAILED, failure) if result is None else (Status.DONE, NOTHING)
     with org_scope(held.org_id):
         Suggestion.objects.for_org(held.org_id).filter(pk=held.pk, lease_token=held.token).update(
             status=status,
             result=result or [],
-            error="" if result is not None else failure[:500],
-            error_values={} if result is not None else values,
+            error=failure.text[:500],
+            error_values=failure.values,
             finished_at=timezone.now(),
             lease_token=None,
             lease_until=None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -89,6 +87,8 @@ class ScheduleAdmin(SteersScans, HistoryAdmin):
     list_filter = ("cadence", ("paused_at", admin.EmptyFieldListFilter))
     list_select_related = ("project", "org")
     search_fields = ("project__name", "=org__slug")
+    exclude = ("last_problem", "last_problem_values")
+    readonly_fields = ("failure",)
     actions = ("pause",)
 
     @admin.action(description=gettext_lazy("Pause schedule"), permissions=["steer"])
@@ -116,11 +116,9 @@ class AnswerAdmin(SteersScans, HistoryAdmin):
     )
     list_select_related = ("scan", "org")
     search_fields = ("=id", "=scan__id", "=request_id", "=org__slug")
-    exclude = ("lease_token",)
+    exclude = ("lease_token", "error", "error_values")
+    readonly_fields = ("failure", "mentions_found", "citations_found")
     actions = ("requeue",)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return [*super().get_readonly_fields(request, obj), "mentions_found", "citations_found"]
 
     @admin.display(description=gettext_lazy("Mentions"))
     def mentions_found(self, answer: Answer) -> str:
@@ -152,11 +150,12 @@ class FoundAdmin(HistoryAdmin):
 class BatchJobAdmin(HistoryAdmin):
     """What providers answer together: where each batch is, and what it brought."""
 
-    list_display = ("name", "scan", "org", "engine", "state", "total", "answered", "saved", "deadline_at", "problem")
+    list_display = ("name", "scan", "org", "engine", "state", "total", "answered", "saved", "deadline_at", "failure")
     list_filter = ("state", "simulated")
     list_select_related = ("scan", "org")
     search_fields = ("=name", "=batch_id", "=scan__id", "=org__slug")
-    exclude = ("token", "parting_key")
+    exclude = ("token", "parting_key", "problem", "problem_values")
+    readonly_fields = ("failure",)
 
 
 @admin.register(Mention)

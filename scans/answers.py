@@ -109,7 +109,7 @@ def _line(answer: Answer, named: list[NamedBrand], *, citations: int) -> AnswerL
         latency=_seconds(answer.latency_ms),
         cost=answer.cost,
         truncated=answer.is_truncated,
-        error=reason_of(answer.error_kind, answer.error),
+        error=reason_of(answer.error_kind, answer.error, answer.error_values),
     )
 
 

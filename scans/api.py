@@ -137,6 +137,12 @@ class CitationSerializer(serializers.ModelSerializer[Citation]):
 
 
 class AnswerSerializer(serializers.ModelSerializer[Answer]):
+    error = serializers.CharField(
+        source="failure",
+        read_only=True,
+        help_text="In the language that you ask for (Accept-Language), or the provider's own words.",
+    )
+
     class Meta:
         model = Answer
         fields = ANSWER_FIELDS

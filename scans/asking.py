@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from django.utils.translation import gettext_noop
+
+from orgs.telling import Sentence
+from prompts.failures import said_of
 from prompts.gateway import Call, Lane, ask
 from prompts.ledger import Slip
 from prompts.llm.catalog import Engine
@@ -22,6 +26,8 @@ logger = logging.getLogger("prompter.scans")
 _GRACE = 5.0  # the adapter's own timeout comes first, and says more
 PURPOSE = "scan"
 CRASHED = "crashed"
+_CRASHED = gettext_noop("Asking failed inside Prompter (%(error)s).")
+_NO_ANSWER = gettext_noop("No answer within %(seconds)s seconds.")
 RETRIES = RetryBudgets()  # this process's
 
 
@@ -36,10 +42,11 @@ async def outcome_of(claimed: Claimed, lane: Lane, *, ticket: str = "") -> Outco
     except LlmError as error:
         return _failed(claimed, error, slip)
     except TimeoutError:
-        return _failed(claimed, LlmError(ErrorKind.TIMEOUT, f"No answer within {CALL_SECONDS:.0f} seconds."), slip)
+        late = LlmError(ErrorKind.TIMEOUT, _NO_ANSWER, values={"seconds": round(CALL_SECONDS)})
+        return _failed(claimed, late, slip)
     except Exception as error:  # a mistake of ours must cost one answer, not the runner and all it holds
         logger.exception("answer %s crashed", claimed.id)
-        return gave_up(claimed, CRASHED, f"Asking failed inside Prompter ({type(error).__name__}).", entry=slip.entry)
+        return gave_up(claimed, CRASHED, Sentence(_CRASHED, {"error": type(error).__name__}), entry=slip.entry)
     return Outcome(
         claimed=claimed,
         status=Answer.Status.SUCCEEDED,
@@ -56,19 +63,19 @@ def missed_slot(claimed: Claimed) -> Outcome:
 
 
 def _failed(claimed: Claimed, error: LlmError, slip: Slip) -> Outcome:
-    nothing_sent = error.kind is ErrorKind.BREAKER_OPEN
+    said, nothing_sent = said_of(error), error.kind is ErrorKind.BREAKER_OPEN
     pause = retry_in(error, calls=claimed.attempts - nothing_sent)
     if pause is None:
-        return gave_up(claimed, error.kind.value, error.message, entry=slip.entry)
+        return gave_up(claimed, error.kind.value, said, entry=slip.entry)
     turn = 0.0 if nothing_sent else RETRIES.wait(claimed.scan_id, claimed.lane)
     if turn is None:
-        return gave_up(claimed, RETRY_BUDGET, f"{TOO_MANY} {error.message}", entry=slip.entry)
+        return gave_up(claimed, RETRY_BUDGET, Sentence(TOO_MANY, {"last": said.inside}), entry=slip.entry)
     pause = max(pause, turn)
     return Outcome(
         claimed=claimed,
         status=Answer.Status.PENDING,
         error_kind=error.kind.value,
-        error=error.message,
+        error=said,
         retry_in=pause,
         counted=not nothing_sent,
         entry=slip.entry,

@@ -19,8 +19,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from orgs.scoping import all_orgs_scope, org_scope
+from orgs.telling import NOTHING, Sentence
 from prompts.gateway import Lane
 from prompts.llm.batches import TERMS
+from scans.findings import storable, storable_values
 from scans.models import Answer, BatchJob, Scan
 
 State = BatchJob.State
@@ -145,25 +147,30 @@ def change(job: Job, *, wait: float | None = None, **fields: Any) -> None:
             raise Lost
 
 
+def _kept(problem: Sentence) -> dict[str, Any]:
+    return {"problem": storable(problem.text)[:300], "problem_values": storable_values(problem.values)}
+
+
 def look_again(job: Job, *, wait: float, progress: int | None = None, state: str = "") -> None:
     """All is well, it only takes time."""
     with org_scope(job.org_id):
-        change(job, wait=wait, tries=0, problem="", **({"progress": progress} if progress is not None else {}))
+        told = {"progress": progress} if progress is not None else {}
+        change(job, wait=wait, tries=0, **_kept(NOTHING), **told)
         if state:
             BatchJob.objects.for_org(job.org_id).filter(pk=job.id, token=job.token).update(state=state)
         _not_beyond_the_deadline(job)
 
 
-def failed_for_now(job: Job, *, wait: float, problem: str) -> None:
+def failed_for_now(job: Job, *, wait: float, problem: Sentence) -> None:
     with org_scope(job.org_id):
-        change(job, wait=wait, tries=F("tries") + 1, problem=problem[:300])
+        change(job, wait=wait, tries=F("tries") + 1, **_kept(problem))
         _not_beyond_the_deadline(job)
 
 
-def put_off(job: Job, *, wait: float, problem: str) -> None:
+def put_off(job: Job, *, wait: float, problem: Sentence) -> None:
     """It is nobody's failure, so it is not counted."""
     with org_scope(job.org_id):
-        change(job, wait=wait, problem=problem[:300])
+        change(job, wait=wait, **_kept(problem))
         _not_beyond_the_deadline(job)
 
 
@@ -192,14 +199,14 @@ def release(job: Job) -> int:
         return waiting.filter(pk__in=ids).update(due_at=Now(), batch_job=None, held_month=None, held_cost=None)
 
 
-def end(job: Job, *, state: str, problem: str = "") -> int:
+def end(job: Job, *, state: str, problem: Sentence = NOTHING) -> int:
     """For good. What it has not brought is asked live from now on; how many answers that are. Raises `Lost`."""
     with org_scope(job.org_id):
         change(job)
         released = release(job)
         rows = BatchJob.objects.for_org(job.org_id).filter(pk=job.id)
         ended = {"finished_at": Now(), "next_poll_at": None, "token": None, "parting_key": None}
-        rows.update(state=state, problem=problem[:300], **ended)
+        rows.update(state=state, **ended, **_kept(problem))
         return released
 
 
@@ -219,7 +226,7 @@ def is_wanted(job: Job) -> bool:
 def begin_collecting(job: Job, *, progress: int | None) -> Job:
     """From now on what its results are booked with is fixed. Raises `Lost`."""
     with org_scope(job.org_id):
-        change(job, state=State.COLLECTING, results_at=Now(), tries=0, problem="", progress=progress)
+        change(job, state=State.COLLECTING, results_at=Now(), tries=0, progress=progress, **_kept(NOTHING))
         at = BatchJob.objects.for_org(job.org_id).values_list("results_at", flat=True).get(pk=job.id)
     return replace(job, state=State.COLLECTING, results_at=at, tries=0, progress=progress)
 
@@ -227,7 +234,8 @@ def begin_collecting(job: Job, *, progress: int | None) -> Job:
 def accept(job: Job, *, batch_id: str, proven: bool = True) -> None:
     """The provider has it. Raises `Lost`."""
     with org_scope(job.org_id):
-        change(job, state=State.WAITING, batch_id=batch_id, proven=proven, submitted_at=Now(), tries=0, problem="")
+        taken: dict[str, Any] = {"batch_id": batch_id, "proven": proven, "submitted_at": Now()}
+        change(job, state=State.WAITING, tries=0, **taken, **_kept(NOTHING))
         look_again(job, wait=FIRST_LOOK)
         # Its scan was cancelled meanwhile: it is to be stopped before it has answered much.
         BatchJob.objects.for_org(job.org_id).filter(pk=job.id, deadline_at__lte=Now()).update(next_poll_at=Now())

@@ -12,8 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
+from django.utils.translation import gettext_noop
+
+from orgs.telling import NOTHING, Sentence
 from prompts import gateway
 from prompts.batching import batches_of, former_lane
+from prompts.failures import said_of
 from prompts.gateway import EngineUnavailable, Lane
 from prompts.llm.batches import Batches, BatchState, BatchStatus, FoundBatch
 from prompts.llm.errors import ErrorKind, LlmError
@@ -38,8 +42,17 @@ MOST_TRIES = 8  # failures in a row until a batch that nobody took is given up, 
 LONGEST_WAIT = 600.0  # seconds between two looks
 SOON = 20.0  # seconds between two looks at a batch that was asked to stop
 ABANDONED = 50 * 3600.0  # seconds after which no provider is still at it
-KEY_GONE = "The key that this batch was handed over with is gone."
-_AWAY = "Nothing is handed over while Redis cannot be reached."
+KEY_GONE = Sentence(gettext_noop("The key that this batch was handed over with is gone."))
+_AWAY = Sentence(gettext_noop("Nothing is handed over while Redis cannot be reached."))
+_FAILED_INSIDE = gettext_noop("Failed inside Prompter (%(error)s).")
+_TOO_LATE = Sentence(gettext_noop("It could not be handed over in time."))
+_NOTHING_LEFT = Sentence(gettext_noop("There was nothing left to hand over."))
+_UNTOLD = Sentence(gettext_noop("Nobody could tell which batch it was."))
+_SEVERAL = Sentence(gettext_noop("Several batches may be this one."))
+_REFUSED = Sentence(gettext_noop("The provider refused the batch."))
+_NEVER_ENDED = Sentence(gettext_noop("The provider never ended it."))
+_NOT_OURS = Sentence(gettext_noop("What was found again was somebody else's batch."))
+_TOO_FEW = gettext_noop("Fewer answers came than the provider has counted.")
 _UNKNOWN = frozenset(  # the provider may have taken it all the same
     {ErrorKind.SERVER, ErrorKind.OVERLOADED, ErrorKind.TIMEOUT, ErrorKind.CONNECTION, ErrorKind.BAD_RESPONSE}
 )
@@ -98,7 +111,7 @@ class Keeper:
             await self._failed(job, error)
         except Exception as error:
             logger.exception("batch job %s could not be looked after", job.id)
-            await self._failed(job, LlmError(ErrorKind.SERVER, f"Failed inside Prompter ({type(error).__name__})."))
+            await self._failed(job, LlmError(ErrorKind.SERVER, _FAILED_INSIDE, values={"error": type(error).__name__}))
 
     async def _with_another_key(self, job: Job, now: Lane | None) -> None:
         """The organization's key has changed since. What the former one paid for is brought home with it, or with the
@@ -128,14 +141,14 @@ class Keeper:
         if job.state == State.SUBMITTING and await self._looked_for(job, batches, lane):
             return
         if job.over or job.tries >= MOST_TRIES:
-            await self._end(job, State.FAILED, "It could not be handed over in time.")
+            await self._end(job, State.FAILED, _TOO_LATE)
             return
         if not await reachable():
             await self._database(batch_jobs.put_off, job, wait=batch_jobs.FIRST_LOOK, problem=_AWAY)
             return
         items = await self._database(batch_answers.hand_over, job, lane)
         if not items:
-            await self._end(job, State.CANCELLED, "There was nothing left to hand over.")
+            await self._end(job, State.CANCELLED, _NOTHING_LEFT)
             return
         batch_id = await batches.submit(items, name=job.name)
         try:
@@ -170,9 +183,9 @@ class Keeper:
                 if job.late:
                     await self._release(job)
                 if job.age > ABANDONED:
-                    await self._end(job, State.FAILED, "Nobody could tell which batch it was.")
+                    await self._end(job, State.FAILED, _UNTOLD)
                     return True
-                await self._database(batch_jobs.put_off, job, wait=wait, problem="Several batches may be this one.")
+                await self._database(batch_jobs.put_off, job, wait=wait, problem=_SEVERAL)
                 return True
         if not found:
             return False
@@ -204,7 +217,7 @@ class Keeper:
             collecting = await self._database(batch_jobs.begin_collecting, job, progress=status.done)
             await self._collect(collecting, lane, batches)
         elif status.state is BatchState.FAILED:
-            await self._end(job, State.FAILED, status.reason or "The provider refused the batch.")
+            await self._end(job, State.FAILED, said_of(status.reason) if status.reason else _REFUSED)
         elif job.over:
             await self._stop(job, batches, status)
         else:
@@ -214,7 +227,7 @@ class Keeper:
     async def _stop(self, job: Job, batches: Batches, status: BatchStatus) -> None:
         """It has had its time: whatever it does not answer any more can be asked live."""
         if job.age > ABANDONED:
-            await self._end(job, State.FAILED, "The provider never ended it.")
+            await self._end(job, State.FAILED, _NEVER_ENDED)
             return
         if job.state != State.STOPPING and job.proven:
             await batches.cancel(job.batch_id)
@@ -244,10 +257,10 @@ class Keeper:
                     came = {}
         await self._take_in(job, lane, came)
         if not ours and not job.proven:
-            await self._end(job, State.FAILED, "What was found again was somebody else's batch.")
+            await self._end(job, State.FAILED, _NOT_OURS)
             return
         if len(ours) < (job.progress or 0) and job.tries + 1 < MOST_TRIES:
-            raise LlmError(ErrorKind.BAD_RESPONSE, "Fewer answers came than the provider has counted.")
+            raise LlmError(ErrorKind.BAD_RESPONSE, _TOO_FEW)
         wanted = await self._database(batch_jobs.is_wanted, job)
         await self._end(job, State.DONE if wanted or ours else State.CANCELLED)
 
@@ -264,20 +277,20 @@ class Keeper:
         if error.kind in _UNSEEN and await self._database(batch_keys.part, job):
             return
         if lost or (refused and (error.kind in _HOPELESS or job.tries + 1 >= MOST_TRIES)):
-            await self._give_up(job, error.message)
+            await self._give_up(job, said_of(error))
         else:
             await self._later(job, error)
 
     async def _later(self, job: Job, error: LlmError) -> None:
         if job.age > ABANDONED:
-            await self._give_up(job, error.message)
+            await self._give_up(job, said_of(error))
             return
         doubled = batch_jobs.FIRST_LOOK * 2 ** min(job.tries, 10)
         wait = max(min(error.retry_after or 0.0, LONGEST_WAIT), min(LONGEST_WAIT, doubled))
         try:
             if job.late and job.tries + 1 >= MOST_TRIES:
                 await self._release(job)
-            await self._database(batch_jobs.failed_for_now, job, wait=wait, problem=error.message)
+            await self._database(batch_jobs.failed_for_now, job, wait=wait, problem=said_of(error))
         except Lost:
             return
 
@@ -287,13 +300,13 @@ class Keeper:
             logger.info("batch job %s is late, %s answers are asked live", job.id, released)
         await self._make_room(job, nudge=bool(released))
 
-    async def _give_up(self, job: Job, problem: str) -> None:
+    async def _give_up(self, job: Job, problem: Sentence) -> None:
         try:
             await self._end(job, State.FAILED, problem)
         except Lost:
             return
 
-    async def _end(self, job: Job, state: str, problem: str = "") -> None:
+    async def _end(self, job: Job, state: str, problem: Sentence = NOTHING) -> None:
         released = await self._database(batch_jobs.end, job, state=state, problem=problem)
         await self._database(finish_scans, job.org_id, [job.scan_id])
         if released:

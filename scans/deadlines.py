@@ -7,6 +7,7 @@ import logging
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from billing import meter
 from orgs.scoping import all_orgs_scope, org_scope
@@ -16,7 +17,9 @@ from scans.models import Answer, Scan
 logger = logging.getLogger("prompter.scans")
 
 DEADLINE = "deadline"  # the error_kind of an answer that was not asked in time
-_WHY = "The scan had taken %s hours when this was still to be asked. Retry the failed answers to ask it."
+_WHY = gettext_noop(
+    "The scan had taken %(hours)s hours when this was still to be asked. Retry the failed answers to ask it."
+)
 MOST = 1_000  # answers in one transaction
 
 # Asked again, a scan has as long as at first.
@@ -57,9 +60,9 @@ def _give_up_some(org_id: int, scan_id: int) -> int:
         waiting = Answer.objects.for_org(org_id).filter(scan_id=scan_id, status=Answer.Status.PENDING)
         # In the order of their ids, as the runner locks them.
         ids = list(waiting.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True)[:MOST])
-        why = _WHY % settings.SCAN_DEADLINE_HOURS
+        values = {"hours": settings.SCAN_DEADLINE_HOURS}
         ended = waiting.filter(pk__in=ids).update(
-            status=Answer.Status.FAILED, error_kind=DEADLINE, error=why, finished_at=Now()
+            status=Answer.Status.FAILED, error_kind=DEADLINE, error=_WHY, error_values=values, finished_at=Now()
         )
         if ended:
             created_at = Scan.objects.for_org(org_id).values_list("created_at", flat=True).get(pk=scan_id)

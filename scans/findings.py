@@ -126,6 +126,17 @@ def _mention_rows(answer_id: int, spans: list[Span]) -> Iterator[dict[str, Any]]
         }
 
 
+def storable_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A sentence's values, and those of the sentences in it, with text that Postgres takes."""
+    return {name: _storable_value(value) for name, value in values.items()}
+
+
+def _storable_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return storable_values(value)
+    return storable(value) if isinstance(value, str) else value
+
+
 def storable(text: str) -> str:
     """Text that Postgres takes, each code point still in its place: NUL and lone surrogates become U+FFFD."""
     text = text.replace("\x00", "\ufffd")

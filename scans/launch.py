@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from billing import meter
 from orgs.events import emit
+from orgs.telling import Explained, Sentence
 from prompts import budgets
 from prompts.gateway import EngineUnavailable, Lane, lane_for
 from prompts.models import Project, Prompt
@@ -30,14 +31,13 @@ BATCH = 1_000
 MAX_SAMPLES = 10
 
 
-class CannotStart(Exception):
-    """A scan cannot start or be retried. `message` is for people; `code` is one of archived, no_prompts, no_engines,
+class CannotStart(Explained):
+    """A scan cannot start or be retried. `code` is one of archived, no_prompts, no_engines,
     samples, engine_unavailable, already_running (`scan` is the one that runs), done (the batch has its scan), quota,
     budget."""
 
-    def __init__(self, message: str, *, code: str, scan: Scan | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, sentence: Sentence | str, *, code: str, scan: Scan | None = None, **values: Any) -> None:
+        super().__init__(sentence, **values)
         self.code = code
         self.scan = scan
 
@@ -60,9 +60,10 @@ def start_scan(
     samples = project.samples if samples is None else samples
     if not 1 <= samples <= MAX_SAMPLES:
         raise CannotStart(
-            _("A prompt can be asked 1 to %(most)s times in a scan, not %(samples)s.")
-            % {"most": MAX_SAMPLES, "samples": samples},
+            gettext_noop("A prompt can be asked 1 to %(most)s times in a scan, not %(samples)s."),
             code="samples",
+            most=MAX_SAMPLES,
+            samples=samples,
         )
     lanes = _lanes(project.org_id, project.engines if engines is None else engines)
     scan = Scan(
@@ -158,17 +159,17 @@ def _refuse_used_up(project: Project, lanes: Sequence[Lane]) -> None:
 
 
 def _archived() -> CannotStart:
-    return CannotStart(_("This project is archived."), code="archived")
+    return CannotStart(gettext_noop("This project is archived."), code="archived")
 
 
 def _lanes(org_id: int, engines: Sequence[str]) -> list[Lane]:
     """One lane an engine, in the order given."""
     if not engines:
-        raise CannotStart(_("No engine is chosen. Choose at least one."), code="no_engines")
+        raise CannotStart(gettext_noop("No engine is chosen. Choose at least one."), code="no_engines")
     try:
         return [lane_for(org_id, key) for key in dict.fromkeys(engines)]
     except EngineUnavailable as unavailable:
-        raise CannotStart(str(unavailable), code="engine_unavailable") from unavailable
+        raise CannotStart(unavailable.said, code="engine_unavailable") from unavailable
 
 
 def _insert(scan: Scan) -> None:
@@ -177,13 +178,15 @@ def _insert(scan: Scan) -> None:
             scan.save(force_insert=True)
     except IntegrityError as error:
         if scan.batch and Scan.objects.for_org(scan.org_id).filter(batch=scan.batch).exists():
-            raise CannotStart(_("The scan of this slot has been started already."), code="done") from error
+            raise CannotStart(gettext_noop("The scan of this slot has been started already."), code="done") from error
         raise _already_running(scan) from error
 
 
 def _already_running(scan: Scan) -> CannotStart:
     others = Scan.objects.for_org(scan.org_id).filter(project_id=scan.project_id, status__in=Scan.OPEN)
-    return CannotStart(_("A scan of this project is already running."), code="already_running", scan=others.first())
+    return CannotStart(
+        gettext_noop("A scan of this project is already running."), code="already_running", scan=others.first()
+    )
 
 
 def _insert_answers(scan: Scan, lanes: Sequence[Lane]) -> None:
@@ -200,7 +203,7 @@ def _insert_answers(scan: Scan, lanes: Sequence[Lane]) -> None:
             Answer.objects.for_org(scan.org_id).bulk_create(answers, batch_size=BATCH)
             turn += len(answers)
     if not turn:
-        raise CannotStart(_("There are no active prompts to ask. Add some first."), code="no_prompts")
+        raise CannotStart(gettext_noop("There are no active prompts to ask. Add some first."), code="no_prompts")
     scan.total = turn
     Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(total=turn)
 
@@ -241,7 +244,7 @@ def _reserve(scan: Scan, amount: int) -> None:
     try:
         meter.reserve(scan.org_id, meter.ANSWERS, amount, at=scan.created_at)
     except meter.QuotaExceeded as exceeded:
-        raise CannotStart(exceeded.message, code="quota") from exceeded
+        raise CannotStart(exceeded.said, code="quota") from exceeded
 
 
 def _reopen(scan: Scan) -> bool:
@@ -266,6 +269,7 @@ def _ask_again(failed: QuerySet[Answer], lane: Lane) -> int:
         lost_leases=0,
         error_kind="",
         error="",
+        error_values={},
         finished_at=None,
     )
 

@@ -142,7 +142,7 @@ def board_of(scan: Scan) -> Board:
         succeeded=sum(row["succeeded"] for row in counts.values()),
         failed=failed,
         unasked=unasked,
-        stop=sentence_of(scan.budget_stop) if scan.budget_stop else "",
+        stop=str(sentence_of(scan.budget_stop)) if scan.budget_stop else "",
         cancelled=sum(row["cancelled"] for row in counts.values()),
         cost=_total_cost(counts.values()),
         elapsed=_elapsed(scan),
@@ -196,15 +196,14 @@ def _in_order(scan: Scan, found: dict[str, Any]) -> list[str]:
 
 
 def _failures(answers: QuerySet[Answer]) -> tuple[Failure, ...]:
-    failed = (
-        answers.filter(status=Answer.Status.FAILED).exclude(error_kind=BUDGET).values("engine", "error_kind", "error")
-    )
-    grouped = failed.annotate(count=Count("pk"), example=Min("pk")).order_by("-count", "example")[:SHOWN_FAILURES]
+    failed = answers.filter(status=Answer.Status.FAILED).exclude(error_kind=BUDGET)
+    reasons = failed.values("engine", "error_kind", "error", "error_values")
+    grouped = reasons.annotate(count=Count("pk"), example=Min("pk")).order_by("-count", "example")[:SHOWN_FAILURES]
     return tuple(
         Failure(
             engine=engine_name(row["engine"]).label,
             kind=row["error_kind"],
-            reason=reason_of(row["error_kind"], row["error"]),
+            reason=reason_of(row["error_kind"], row["error"], row["error_values"]),
             count=row["count"],
             answer_pk=row["example"],
         )

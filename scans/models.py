@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -12,9 +13,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from orgs.scoping import OrgForeignKey, OrgModel
+from orgs.telling import Told, told
 from prompts.models import Brand, Project, Prompt
 from scans import timetable
 from scans.timetable import Timetable
+
+
+def values_of(name: str) -> models.JSONField[Any, Any]:
+    """What a sentence beside it is filled with when somebody reads it (orgs/telling.py)."""
+    return models.JSONField(default=dict, db_default={}, blank=True, help_text=f"What fills the {name}'s places.")
 
 
 class Scan(OrgModel):
@@ -104,6 +111,7 @@ class Schedule(OrgModel):
     next_start_at = models.DateTimeField(null=True, blank=True)
     last_slot_at = models.DateTimeField(null=True, blank=True)
     last_problem = models.CharField(max_length=300, blank=True, help_text="Why the last slot started no scan.")
+    last_problem_values = values_of("last problem")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(OrgModel.Meta):
@@ -125,6 +133,10 @@ class Schedule(OrgModel):
 
     def __str__(self) -> str:
         return f"Schedule of project {self.project_id}"
+
+    @property
+    def failure(self) -> Told:
+        return told(self.last_problem, self.last_problem_values)
 
     @property
     def is_paused(self) -> bool:
@@ -174,6 +186,7 @@ class BatchJob(OrgModel):
     saved = models.DecimalField(max_digits=18, decimal_places=8, default=0, help_text="USD less than asked live.")
     tries = models.PositiveSmallIntegerField(default=0, help_text="Failures in a row.")
     problem = models.CharField(max_length=300, blank=True)
+    problem_values = values_of("problem")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     submitted_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField(help_text="When it is stopped.")
@@ -206,6 +219,10 @@ class BatchJob(OrgModel):
 
     def __str__(self) -> str:
         return f"Batch {self.name} of {self.engine}"
+
+    @property
+    def failure(self) -> Told:
+        return told(self.problem, self.problem_values)
 
     @property
     def is_open(self) -> bool:
@@ -269,6 +286,7 @@ class Answer(OrgModel):
     matcher_version = models.CharField(max_length=20, blank=True)
     error_kind = models.CharField(max_length=20, blank=True)
     error = models.CharField(max_length=500, blank=True)
+    error_values = values_of("error")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -309,6 +327,10 @@ class Answer(OrgModel):
 
     def __str__(self) -> str:
         return f"Answer {self.pk} of {self.engine}"
+
+    @property
+    def failure(self) -> Told:
+        return told(self.error, self.error_values)
 
     @property
     def is_truncated(self) -> bool:

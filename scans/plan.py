@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from orgs.models import Organization
 from prompts.credentials import EngineChoice, available_engines
@@ -66,7 +67,7 @@ def forecast_for(project: Project, *, engines: Sequence[str] | None = None, samp
     known = {choice.engine.key: choice for choice in available_engines(project.org_id)}
     for key in keys:
         if key not in known:
-            raise CannotStart(_("There is no engine %(key)s.") % {"key": key}, code="engine_unavailable")
+            raise CannotStart(gettext_noop("There is no engine %(key)s."), code="engine_unavailable", key=key)
         if not known[key].available:
             raise CannotStart(known[key].reason, code="engine_unavailable")
     prompts = Prompt.objects.for_org(project.org_id).filter(project=project, is_active=True, archived_at=None).count()

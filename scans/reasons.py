@@ -1,10 +1,14 @@
-"""Why answers failed, in the reader's language: providers and workers write their reasons in English."""
+"""Why answers failed, in the reader's language; what a provider said of it stays as it came."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from orgs.telling import Told, filled, is_verbatim, told, verbatim
 from prompts.llm.errors import ErrorKind
 from scans.asking import CRASHED
 from scans.deadlines import DEADLINE
@@ -36,12 +40,17 @@ _REASONS = {
 }
 
 
-def reason_of(kind: str, message: str) -> str:
-    """The message as it was written; for who reads another language, behind what kind of failure it is."""
+def reason_of(kind: str, sentence: str, values: Mapping[str, Any]) -> Told:
+    """Our own sentence. Where there is none but a provider's words, or one of ours that an older version kept filled
+    in, those; for who reads another language, behind what kind of failure it is."""
+    said = told(sentence, values)
+    if said != sentence or (values and not is_verbatim(values)):
+        return said
+    quoted = told(sentence, verbatim(sentence).values)
     known = {str(one): text for one, text in _REASONS.items()}.get(kind)
-    if known is None or (get_language() or "en").startswith("en"):
-        return message
-    return pgettext("a failure and what the provider said", "%(reason)s (%(message)s)") % {
-        "reason": known,
-        "message": message,
-    }
+    if (get_language() or "en").startswith("en"):
+        return quoted if values else said
+    if known is None:
+        return quoted
+    form = pgettext("a failure and what the provider said", "%(reason)s (%(message)s)")
+    return filled(form, {"reason": str(known), "message": quoted})

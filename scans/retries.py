@@ -13,6 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 SHARE = 0.2  # retries a call earns
 AT_ONCE = 10.0  # that nobody has to earn
 A_SECOND = 0.5
@@ -20,7 +22,7 @@ LONGEST = 600.0  # seconds that a retry waits for its turn
 KEPT = 1_000  # accounts; the one that was used longest ago goes first
 
 RETRY_BUDGET = "retry_budget"  # the error_kind of an answer that was given up for want of one
-TOO_MANY = "Too many calls failed, so this one was not made again. The last one said:"
+TOO_MANY = gettext_noop("Too many calls failed, so this one was not made again. The last one said: %(last)s")
 
 
 @dataclass(slots=True)

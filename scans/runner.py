@@ -181,7 +181,7 @@ class Runner:
             await self._database(claims.give_back, [claimed], asked=False)
             await self._database(_move, claimed.org_id, claimed.engine, claimed.lane, route)
         else:
-            self._flights.report(gave_up(claimed, ErrorKind.AUTH.value, route.message))
+            self._flights.report(gave_up(claimed, ErrorKind.AUTH.value, route.said))
 
     # In the database's thread
 

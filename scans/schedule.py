@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from orgs.events import emit
 from orgs.scoping import all_orgs_scope, org_scope
+from orgs.telling import NOTHING
 from prompts.models import Project
 from scans.launch import CannotStart, start_scan
 from scans.models import Scan, Schedule
@@ -134,9 +135,12 @@ def _start(org_id: int, pk: int) -> bool:
     if problem is not None and problem.code == "already_running":
         schedule.next_slot_at, schedule.next_start_at = slot, now + WAIT
     else:
-        schedule.last_slot_at, schedule.last_problem = slot, problem.message[:300] if problem else ""
+        said = problem.said if problem else NOTHING
+        schedule.last_slot_at = slot
+        schedule.last_problem, schedule.last_problem_values = said.text[:300], dict(said.values)
         _plan(schedule, after=max(now, slot))
-    schedule.save(update_fields=["next_slot_at", "next_start_at", "last_slot_at", "last_problem"])
+    told = ["last_slot_at", "last_problem", "last_problem_values"]
+    schedule.save(update_fields=["next_slot_at", "next_start_at", *told])
     return problem is None
 
 

@@ -54,6 +54,11 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
         min_value=0, max_value=MAX_JITTER, default=10, help_text="It starts within so many minutes after its time."
     )
     economy = serializers.BooleanField(default=False, help_text="By the providers' cheaper batch endpoints.")
+    last_problem = serializers.CharField(
+        source="failure",
+        read_only=True,
+        help_text="Why the last time started no scan, in the language that you ask for.",
+    )
     next_slots = serializers.SerializerMethodField(help_text="The next times by the timetable; none while paused.")
 
     class Meta:

@@ -39,8 +39,9 @@ def _stop(org_id: int, scan_id: int, stop: dict[str, Any]) -> bool:
         batch_job__isnull=False, held_month__isnull=False, due_at__gt=Now() + timedelta(minutes=1)
     )
     ids = list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
+    why = sentence_of(stop)
     ended = waiting.filter(pk__in=ids).update(
-        status=Answer.Status.FAILED, error_kind=BUDGET, error=sentence_of(stop), finished_at=Now()
+        status=Answer.Status.FAILED, error_kind=BUDGET, error=why.text, error_values=why.values, finished_at=Now()
     )
     mark_reached(org_id, budget, month=date.fromisoformat(stop["month"]))
     if ended:

@@ -13,16 +13,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DataError, IntegrityError, connection
+from django.utils.translation import gettext_noop
 
 from billing import meter
 from orgs.scoping import org_scope
+from orgs.telling import NOTHING, Sentence
 from prompts import ledger
 from prompts.ledger import Entry
 from prompts.llm.types import Reply
 from prompts.spending import Amount
 from scans import late
 from scans.claims import Claimed
-from scans.findings import BrandSets, Findings, insert_citations, insert_mentions, storable
+from scans.findings import BrandSets, Findings, insert_citations, insert_mentions, storable, storable_values
 from scans.mentions import MATCHER_VERSION
 from scans.models import Answer
 
@@ -30,6 +32,7 @@ logger = logging.getLogger("prompter.scans")
 
 UNSTORABLE = "unstorable"
 LOST_WORKER = "lost_worker"
+_UNSTORABLE = gettext_noop("The answer came, but could not be stored (%(error)s).")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +46,14 @@ class Outcome:
     cost: Decimal | None = None
     latency_ms: int | None = None
     error_kind: str = ""
-    error: str = ""
+    error: Sentence = NOTHING
     retry_in: float = 0.0
     counted: bool = True
     entry: Entry | None = None
 
 
-def gave_up(claimed: Claimed, kind: str, message: str, *, entry: Entry | None = None) -> Outcome:
-    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=kind, error=message, entry=entry)
+def gave_up(claimed: Claimed, kind: str, why: Sentence, *, entry: Entry | None = None) -> Outcome:
+    return Outcome(claimed=claimed, status=Answer.Status.FAILED, error_kind=kind, error=why, entry=entry)
 
 
 # `held` refuses whoever lost the lease meanwhile: a zombie, or a runner whose scan was cancelled.
@@ -59,7 +62,8 @@ WITH outcome AS (
   SELECT * FROM json_to_recordset(%s::json) AS o(
     id bigint, token uuid, status text, text text, model text, finish_reason text,
     searches jsonb, input_tokens int, output_tokens int, cost numeric, latency_ms int, request_id text,
-    matcher_version text, error_kind text, error text, retry_in double precision, uncount int)
+    matcher_version text, error_kind text, error text, error_values jsonb, retry_in double precision,
+    uncount int)
 ), held AS MATERIALIZED (
   SELECT a.id, o.token FROM scans_answer a JOIN outcome o ON a.id = o.id AND a.lease_token = o.token
   WHERE a.status = 'claimed' ORDER BY a.id FOR UPDATE OF a
@@ -68,7 +72,8 @@ UPDATE scans_answer a SET
   status = o.status, text = o.text, model = o.model, finish_reason = o.finish_reason, searches = o.searches,
   input_tokens = o.input_tokens, output_tokens = o.output_tokens, cost = o.cost, latency_ms = o.latency_ms,
   request_id = o.request_id, matcher_version = o.matcher_version, error_kind = o.error_kind, error = o.error,
-  attempts = a.attempts - o.uncount, due_at = now() + o.retry_in * interval '1 second',
+  error_values = o.error_values, attempts = a.attempts - o.uncount,
+  due_at = now() + o.retry_in * interval '1 second',
   finished_at = CASE WHEN o.status = 'pending' THEN NULL ELSE now() END, lease_token = NULL, lease_until = NULL
 FROM held JOIN outcome o ON o.id = held.id AND o.token = held.token
 WHERE a.id = held.id RETURNING a.id, o.token, a.held_month
@@ -101,7 +106,7 @@ class Store:
             return self._together([outcome])
         except (IntegrityError, DataError):
             logger.exception("answer %s could not be stored", outcome.claimed.id)
-        why = f"The answer came, but could not be stored ({type(error).__name__})."
+        why = Sentence(_UNSTORABLE, {"error": type(error).__name__})
         return self._together([gave_up(outcome.claimed, UNSTORABLE, why, entry=outcome.entry)])
 
     def _together(self, outcomes: Sequence[Outcome]) -> set[int]:
@@ -145,7 +150,8 @@ def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
         "request_id": storable(reply.request_id)[:120] if reply else "",
         "matcher_version": MATCHER_VERSION if findings else "",
         "error_kind": outcome.error_kind,
-        "error": storable(outcome.error)[:500],
+        "error": storable(outcome.error.text)[:500],
+        "error_values": storable_values(outcome.error.values),
         "retry_in": outcome.retry_in,
         "uncount": 0 if outcome.counted else 1,
     }

@@ -5,13 +5,19 @@ from __future__ import annotations
 import logging
 from itertools import groupby
 
+from django.utils.translation import gettext_noop
+
+from orgs.telling import Sentence
 from scans import claims, deadlines
 from scans.ending import finish_scans
 from scans.store import LOST_WORKER, Store, gave_up
 
 logger = logging.getLogger("prompter.scans")
 
-_WHY = f"{claims.MAX_LOST_LEASES} workers stopped while asking this. It will not be asked again by itself."
+_WHY = Sentence(
+    gettext_noop("%(count)s workers stopped while asking this. It will not be asked again by itself."),
+    {"count": claims.MAX_LOST_LEASES},
+)
 
 
 def recover() -> int:

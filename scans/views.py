@@ -210,7 +210,9 @@ def answer(request: OrgRequest, project_slug: str, pk: int) -> HttpResponse:
         "citations": citation_lines(answer),
         "previous_pk": previous_pk,
         "next_pk": next_pk,
-        "error": reason_of(answer.error_kind, answer.error) if answer.status == Answer.Status.FAILED else "",
+        "error": reason_of(answer.error_kind, answer.error, answer.error_values)
+        if answer.status == Answer.Status.FAILED
+        else "",
         "meta": meta_of(answer),
         "nav": "scans",
     }

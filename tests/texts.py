@@ -27,12 +27,15 @@ _SHAPES: dict[str, tuple[tuple[int, ...], int | None]] = {
     "gettext_lazy": ((0,), None),
     "gettext_noop": ((0,), None),
     "ngettext": ((0, 1), None),
+    "ngettext_noop": ((0, 1), None),
     "ngettext_lazy": ((0, 1), None),
     "pgettext": ((1,), 0),
     "pgettext_lazy": ((1,), 0),
     "npgettext": ((1, 2), 0),
     "npgettext_lazy": ((1, 2), 0),
 }
+# Where those names come from: `errors` is the LLM layer's, which knows no Django.
+_MARKING = ("django.utils.translation", "orgs.telling", "errors")
 _TEMPLATE_CALL = re.compile(r"(?<!\w)(gettext|ngettext|pgettext|npgettext|_)\(")
 _IDLE_HEADER = re.compile(r'"(POT-|PO-|Project-|Report-|Last-|Language-T|Generated-)')
 _PLACES = re.compile(r"%\(\w+\)[a-z]|%%|\{[\w.]*\}")
@@ -64,7 +67,7 @@ def texts_of_python(source: str, file: str = "", *, strict: bool = True) -> Iter
     names = {
         alias.asname or alias.name: alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation"
+        if isinstance(node, ast.ImportFrom) and node.module in _MARKING
         for alias in node.names
         if alias.name in _SHAPES
     }

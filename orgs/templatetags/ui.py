@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from django import template
 from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
@@ -232,12 +232,6 @@ def ago(value: datetime | None) -> SafeString | str:
 def milliseconds(value: int | None) -> float | None:
     """Milliseconds as seconds, for `duration`."""
     return None if value is None or _missing(value) else value / 1000
-
-
-@register.filter
-def translated(text: str) -> str:
-    """A sentence that was written into a row, in English, for the reader; as it is where no translation is known."""
-    return translation.gettext(text) if text else ""
 
 
 @register.filter

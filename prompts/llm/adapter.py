@@ -14,7 +14,7 @@ import aiohttp
 import httpx2
 
 from . import failures
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .types import Credential, Delta, Embedding, FinishReason, Reply, Request
 
 EMBED_TIMEOUT = 60.0  # seconds
@@ -61,8 +61,11 @@ class Adapter(ABC):
         async with self._busy(), self._guarded(_deadline(EMBED_TIMEOUT)):
             embedding = await self._embed(texts, model=model)
             if len(embedding.vectors) != len(texts):
-                got = len(embedding.vectors)
-                raise LlmError(ErrorKind.BAD_RESPONSE, f"{len(texts)} texts came back as {got} vectors.")
+                raise LlmError(
+                    ErrorKind.BAD_RESPONSE,
+                    gettext_noop("%(texts)s texts came back as %(vectors)s vectors."),
+                    values={"texts": len(texts), "vectors": len(embedding.vectors)},
+                )
             return embedding
 
     @asynccontextmanager
@@ -87,7 +90,11 @@ class Adapter(ABC):
     def _stream(self, request: Request) -> AsyncGenerator[Delta, None]: ...
 
     async def _embed(self, texts: Sequence[str], *, model: str) -> Embedding:
-        raise LlmError(ErrorKind.UNSUPPORTED, f"{self.credential.provider.label} offers no embeddings here.")
+        raise LlmError(
+            ErrorKind.UNSUPPORTED,
+            gettext_noop("%(provider)s offers no embeddings here."),
+            values={"provider": self.credential.provider.label},
+        )
 
     @abstractmethod
     def _translate(self, error: Exception) -> failures.Rejection | ErrorKind | None:
@@ -97,7 +104,7 @@ class Adapter(ABC):
         async with self._guarded(deadline, started=started):
             delta = await anext(pieces, None)
             if delta is None:
-                raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
+                raise LlmError(ErrorKind.BAD_RESPONSE, gettext_noop("The stream ended before the answer did."))
             if delta.reply is not None:
                 answered(delta.reply)
             return delta
@@ -132,16 +139,17 @@ class Adapter(ABC):
         if found is None and isinstance(error, OSError):
             found = ErrorKind.CONNECTION
         if found is ErrorKind.CONNECTION and started:
-            return LlmError(ErrorKind.BAD_RESPONSE, "The connection broke in the middle of the answer.")
-        return LlmError(found or ErrorKind.BAD_RESPONSE, self._sentence(found, error))
-
-    def _sentence(self, kind: ErrorKind | None, error: Exception) -> str:
-        label = self.credential.provider.label
-        if kind is ErrorKind.TIMEOUT:
-            return f"{label} did not finish in time."
-        if kind is ErrorKind.CONNECTION:
-            return f"{label} could not be reached."
-        return f"{label} answered in an unknown shape ({type(error).__name__})."
+            return LlmError(ErrorKind.BAD_RESPONSE, gettext_noop("The connection broke in the middle of the answer."))
+        values = {"provider": self.credential.provider.label}
+        if found is ErrorKind.TIMEOUT:
+            return LlmError(found, gettext_noop("%(provider)s did not finish in time."), values=values)
+        if found is ErrorKind.CONNECTION:
+            return LlmError(found, gettext_noop("%(provider)s could not be reached."), values=values)
+        return LlmError(
+            found or ErrorKind.BAD_RESPONSE,
+            gettext_noop("%(provider)s answered in an unknown shape (%(error)s)."),
+            values={**values, "error": type(error).__name__},
+        )
 
 
 def connection_kind(error: BaseException) -> ErrorKind:
@@ -160,7 +168,7 @@ def connection_kind(error: BaseException) -> ErrorKind:
 def expect(value: object, shape: type[_T]) -> _T:
     """`value` as a `shape`. The SDKs hand out bare text where JSON was promised."""
     if not isinstance(value, shape):
-        raise LlmError(ErrorKind.BAD_RESPONSE, "The answer is not JSON of the documented shape.")
+        raise LlmError(ErrorKind.BAD_RESPONSE, gettext_noop("The answer is not JSON of the documented shape."))
     return value
 
 
@@ -169,7 +177,7 @@ def answered(reply: Reply) -> Reply:
     if not reply.text.strip() and reply.finish_reason in (FinishReason.STOP, FinishReason.OTHER):
         raise LlmError(
             ErrorKind.BAD_RESPONSE,
-            "The answer is empty.",
+            gettext_noop("The answer is empty."),
             request_id=reply.request_id,
             rate_limits=reply.rate_limits,
         )

@@ -14,7 +14,7 @@ from anthropic.types import ContentBlock, Message, TextBlock
 from . import failures
 from .adapter import KEEPALIVE, MAX_CONNECTIONS, Adapter, connection_kind, expect, tls
 from .citations import SourceList
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .headers import rate_limits, request_id
 from .types import Credential, Delta, FinishReason, Reply, Request, Surface, Usage
 
@@ -103,7 +103,7 @@ class AnthropicAdapter(Adapter):
                     yield Delta(text=event.text)
                 ended = event.type == "message_stop"
             if not ended:
-                raise LlmError(ErrorKind.BAD_RESPONSE, "The stream ended before the answer did.")
+                raise LlmError(ErrorKind.BAD_RESPONSE, gettext_noop("The stream ended before the answer did."))
             turn.add(await events.get_final_message(), headers=events.response.headers)
 
     def params(self, request: Request) -> dict[str, Any]:

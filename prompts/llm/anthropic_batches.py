@@ -16,13 +16,13 @@ from anthropic.types.messages import MessageBatch
 
 from .adapter import answered, expect
 from .anthropic import AnthropicAdapter, reply_of
-from .batch_adapter import LISTED, READ_SECONDS, SUBMIT_SECONDS, AdapterBatches, read, unanswered
+from .batch_adapter import CANCELLED, EXPIRED, LISTED, READ_SECONDS, SUBMIT_SECONDS, AdapterBatches, read, unanswered
 from .batches import BatchItem, BatchState, BatchStatus, FoundBatch
 from .errors import LlmError
 from .types import Reply
 
 _SKEW = 600.0  # seconds that our clock and Anthropic's may differ
-_UNASKED = {"expired": "expired", "canceled": "was cancelled"}
+_UNASKED = {"expired": EXPIRED, "canceled": CANCELLED}
 
 
 class AnthropicBatches(AdapterBatches[AnthropicAdapter]):

@@ -10,11 +10,13 @@ import orjson
 from . import failures
 from .adapter import MISSHAPEN, Adapter
 from .batches import TERMS
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .types import Reply
 
 SUBMIT_SECONDS = 120.0
 READ_SECONDS = 60.0  # for one call, or between two lines of a result
+EXPIRED = gettext_noop("The batch expired before this was answered.")
+CANCELLED = gettext_noop("The batch was cancelled before this was answered.")
 LISTED = 500  # batches looked through for one that was lost
 
 A = TypeVar("A", bound=Adapter)
@@ -31,7 +33,11 @@ class AdapterBatches(Generic[A]):
     def _check_size(self, size: int) -> None:
         provider = self._adapter.credential.provider
         if provider in TERMS and size > TERMS[provider].bytes:
-            raise LlmError(ErrorKind.BAD_REQUEST, f"{size} bytes are more than {provider.label} takes in a batch.")
+            raise LlmError(
+                ErrorKind.BAD_REQUEST,
+                gettext_noop("%(size)s bytes are more than %(provider)s takes in a batch."),
+                values={"size": size, "provider": provider.label},
+            )
 
     async def _each(self, lines: AsyncIterator[str]) -> AsyncGenerator[dict[str, Any], None]:
         """The objects among the lines, each within its own deadline; whatever is none is left out."""
@@ -59,9 +65,13 @@ def read(parse: Callable[[], Reply]) -> Reply | LlmError:
     except LlmError as error:
         return error
     except MISSHAPEN as error:
-        return LlmError(ErrorKind.BAD_RESPONSE, f"A batch's answer has an unknown shape ({type(error).__name__}).")
+        return LlmError(
+            ErrorKind.BAD_RESPONSE,
+            gettext_noop("A batch's answer has an unknown shape (%(error)s)."),
+            values={"error": type(error).__name__},
+        )
 
 
-def unanswered(what: str) -> LlmError:
-    """An entry that the batch did not get to: `what` is `expired` or `cancelled`."""
-    return LlmError(ErrorKind.TIMEOUT, f"The batch {what} before this was answered.")
+def unanswered(sentence: str) -> LlmError:
+    """An entry that the batch did not get to, because it `EXPIRED` or was `CANCELLED`."""
+    return LlmError(ErrorKind.TIMEOUT, sentence)

@@ -37,7 +37,7 @@ class BatchStatus:
     state: BatchState
     done: int | None = None
     failed: int | None = None
-    reason: str = ""
+    reason: LlmError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

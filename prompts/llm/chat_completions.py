@@ -13,7 +13,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from .adapter import expect
 from .citations import SourceList, place
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .headers import rate_limits, request_id
 from .openai import OpenAISdkAdapter
 from .types import Delta, FinishReason, Reply, Request, Usage
@@ -64,7 +64,9 @@ class ChatCompletionsAdapter(OpenAISdkAdapter):
         transcript = Transcript()
         completion = expect(raw.parse(), ChatCompletion)
         if not completion.choices:
-            raise LlmError(ErrorKind.BAD_RESPONSE, "The answer has no choices.", request_id=request_id(raw.headers))
+            raise LlmError(
+                ErrorKind.BAD_RESPONSE, gettext_noop("The answer has no choices."), request_id=request_id(raw.headers)
+            )
         transcript.add(completion)
         return self._reply(transcript, headers=raw.headers)
 

@@ -12,7 +12,7 @@ from .anthropic import AnthropicAdapter
 from .anthropic_batches import AnthropicBatches
 from .batches import Batches
 from .compatible import CompatibleAdapter
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .gemini import GeminiAdapter
 from .gemini_batches import GeminiBatches
 from .openai import OpenAIAdapter
@@ -99,7 +99,11 @@ def batches_for(credential: Credential) -> Batches:
         return AnthropicBatches(adapter)
     if isinstance(adapter, GeminiAdapter):
         return GeminiBatches(adapter)
-    raise LlmError(ErrorKind.UNSUPPORTED, f"{credential.provider.label} offers no batches here.")
+    raise LlmError(
+        ErrorKind.UNSUPPORTED,
+        gettext_noop("%(provider)s offers no batches here."),
+        values={"provider": credential.provider.label},
+    )
 
 
 async def aclose_all() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from .types import RateLimits
@@ -39,26 +40,44 @@ TRANSIENT = frozenset(
 )
 
 
+def gettext_noop(sentence: str) -> str:
+    """Marks a sentence for the translations' catalogue, which is all that this layer has to do with languages."""
+    return sentence
+
+
 class LlmError(Exception):
-    """A failed call. `message` is for people and never contains a key; `retry_after` is in seconds."""
+    """A failed call. `sentence` is for people and never contains a key: English, with `values` for its places, or
+    `verbatim` what the provider said. `retry_after` is in seconds."""
 
     def __init__(
         self,
         kind: ErrorKind,
-        message: str,
+        sentence: str,
         *,
+        values: Mapping[str, object] | None = None,
+        verbatim: bool = False,
         retry_after: float | None = None,
         status: int | None = None,
         request_id: str = "",
         rate_limits: RateLimits | None = None,
     ) -> None:
-        super().__init__(f"{kind}: {message}")
+        super().__init__(kind, sentence)
         self.kind = kind
-        self.message = message
+        self.sentence = sentence
+        self.values = values or {}
+        self.verbatim = verbatim
         self.retry_after = retry_after
         self.status = status
         self.request_id = request_id
         self.rate_limits = rate_limits or RateLimits()
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+    @property
+    def message(self) -> str:
+        """In English, for logs."""
+        return self.sentence % self.values if self.values else self.sentence
 
     @property
     def retryable(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from . import headers as header_facts
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 
 _MAX_MESSAGE = 300
 
@@ -96,11 +96,14 @@ class Rejection:
 
 def from_rejection(rejection: Rejection, *, secret: str = "") -> LlmError:
     codes = tuple(_codes(rejection.body))
-    message = _message(rejection.body) or _reason(rejection.status)
+    message = _message(rejection.body)
+    sentence, values, quoted = (message, {}, True) if message else _reason(rejection.status)
     waits = (header_facts.retry_after(rejection.headers), _retry_delay(rejection.body))
     return LlmError(
         _kind(rejection.status, codes, message),
-        scrubbed(message, secret=secret),
+        scrubbed(sentence, secret=secret),
+        values=values,
+        verbatim=quoted,
         retry_after=next((wait for wait in waits if wait is not None), None),
         status=rejection.status,
         request_id=header_facts.request_id(rejection.headers),
@@ -166,13 +169,14 @@ def _plain(message: str) -> str:
     return "" if re.search(r"<(?:!doctype|html|body)\b", message, re.IGNORECASE) else message
 
 
-def _reason(status: int | None) -> str:
+def _reason(status: int | None) -> tuple[str, dict[str, object], bool]:
+    """Without words of the provider's: a sentence, its values, and whether it is not ours to translate."""
     if status is None:
-        return "The provider failed while answering."
+        return gettext_noop("The provider failed while answering."), {}, False
     try:
-        return f"{status} {HTTPStatus(status).phrase}"
+        return f"{status} {HTTPStatus(status).phrase}", {}, True
     except ValueError:
-        return f"HTTP status {status}"
+        return gettext_noop("HTTP status %(status)s"), {"status": status}, False
 
 
 def _retry_delay(body: object) -> float | None:

@@ -19,7 +19,7 @@ from google.genai import types as gt
 from . import failures
 from .adapter import EMBED_TIMEOUT, KEEPALIVE, MAX_CONNECTIONS, Adapter, tls
 from .citations import Offsets, SourceList, byte_offsets
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .headers import request_id
 from .places import place_of
 from .types import Credential, Delta, Embedding, FinishReason, Reply, Request, Surface, Usage
@@ -97,8 +97,13 @@ class _Transcript:
     @staticmethod
     def _check_blocked(feedback: gt.GenerateContentResponsePromptFeedback | None) -> None:
         if feedback and feedback.block_reason:
-            reason = feedback.block_reason_message or f"The prompt was blocked: {feedback.block_reason.value}."
-            raise LlmError(ErrorKind.CONTENT_POLICY, failures.scrubbed(reason))
+            if said := feedback.block_reason_message:
+                raise LlmError(ErrorKind.CONTENT_POLICY, failures.scrubbed(said), verbatim=True)
+            raise LlmError(
+                ErrorKind.CONTENT_POLICY,
+                gettext_noop("The prompt was blocked: %(reason)s."),
+                values={"reason": feedback.block_reason.value},
+            )
 
     def reply(self, *, model: str) -> Reply:
         text = "".join(self.parts)
@@ -208,7 +213,7 @@ def reply_of(response: gt.GenerateContentResponse, *, model: str) -> Reply:
     transcript = _Transcript()
     transcript.add(response)
     if not response.candidates:
-        raise LlmError(ErrorKind.BAD_RESPONSE, "The answer has no candidates.")
+        raise LlmError(ErrorKind.BAD_RESPONSE, gettext_noop("The answer has no candidates."))
     return transcript.reply(model=model)
 
 

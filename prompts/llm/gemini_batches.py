@@ -10,7 +10,7 @@ from google.genai import types as gt
 from .adapter import answered
 from .batch_adapter import LISTED, READ_SECONDS, SUBMIT_SECONDS, AdapterBatches, read
 from .batches import BatchItem, BatchState, BatchStatus, FoundBatch
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .gemini import GeminiAdapter, config_of, contents_of, reply_of
 from .types import Reply
 
@@ -34,7 +34,7 @@ class GeminiBatches(AdapterBatches[GeminiAdapter]):
                 model=items[0].request.model, src=[_inline(item) for item in items], config=config
             )
             if not job.name:
-                raise LlmError(ErrorKind.BAD_RESPONSE, "The batch came back without a name.")
+                raise LlmError(ErrorKind.BAD_RESPONSE, gettext_noop("The batch came back without a name."))
             return job.name
 
     async def find(self, name: str, *, size: int, since: float) -> list[FoundBatch]:
@@ -56,7 +56,7 @@ class GeminiBatches(AdapterBatches[GeminiAdapter]):
         state = _STATES.get(job.state, BatchState.RUNNING) if job.state else BatchState.RUNNING
         if state is not BatchState.ENDED:
             reason = self._refused({"error": {"message": str((job.error and job.error.message) or "")}}, status=None)
-            return BatchStatus(state=state, reason=reason.message if state is BatchState.FAILED else "")
+            return BatchStatus(state=state, reason=reason if state is BatchState.FAILED else None)
         answers = _responses(job)
         done = sum(answer.response is not None for answer in answers)
         return BatchStatus(state=state, done=done, failed=len(answers) - done)

@@ -20,7 +20,7 @@ from openai.types.responses import (
 from . import failures
 from .adapter import KEEPALIVE, MAX_CONNECTIONS, Adapter, connection_kind, expect, tls
 from .citations import SourceList, place
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .headers import rate_limits, request_id
 from .types import Credential, Delta, Embedding, FinishReason, Reply, Request, Surface, Usage
 
@@ -118,7 +118,11 @@ class ResponsesAdapter(OpenAISdkAdapter):
         if response.status in ("failed", "cancelled"):
             raise self._failed(response.error.model_dump() if response.error else {}, headers=headers)
         if response.status not in ("completed", "incomplete"):
-            raise LlmError(ErrorKind.BAD_RESPONSE, f"The answer's status is {response.status}.")
+            raise LlmError(
+                ErrorKind.BAD_RESPONSE,
+                gettext_noop("The answer's status is %(status)s."),
+                values={"status": str(response.status)[:60]},
+            )
         text, refused = _text(response)
         return Reply(
             text=text,

@@ -12,15 +12,15 @@ from openai.types import Batch
 from openai.types.responses import Response
 
 from .adapter import answered, expect
-from .batch_adapter import LISTED, READ_SECONDS, SUBMIT_SECONDS, AdapterBatches, read, unanswered
+from .batch_adapter import CANCELLED, EXPIRED, LISTED, READ_SECONDS, SUBMIT_SECONDS, AdapterBatches, read, unanswered
 from .batches import BatchItem, BatchState, BatchStatus, FoundBatch
-from .errors import ErrorKind, LlmError
+from .errors import ErrorKind, LlmError, gettext_noop
 from .openai import OpenAIAdapter
 from .types import Reply
 
 _KEPT = 7 * 24 * 3600  # seconds that OpenAI keeps the questions and answers of a batch
 _ENDED = frozenset({"completed", "expired", "cancelled"})
-_UNASKED = {"batch_expired": "expired", "batch_cancelled": "was cancelled"}
+_UNASKED = {"batch_expired": EXPIRED, "batch_cancelled": CANCELLED}
 _NAME = "prompter"
 
 
@@ -62,7 +62,7 @@ class OpenAIBatches(AdapterBatches[OpenAIAdapter]):
         batch = await self._batch(batch_id)
         counts = batch.request_counts
         state = BatchState.ENDED if batch.status in _ENDED else BatchState.RUNNING
-        reason = ""
+        reason = None
         if batch.status == "failed":
             state, reason = BatchState.FAILED, self._reason(batch)
         return BatchStatus(
@@ -78,7 +78,7 @@ class OpenAIBatches(AdapterBatches[OpenAIAdapter]):
         """Answers and refusals are in a file each, either of which may not be there."""
         batch = await self._batch(batch_id)
         if not batch.output_file_id and batch.request_counts and batch.request_counts.completed:
-            raise LlmError(ErrorKind.BAD_RESPONSE, "The answers of this batch are not there yet.")
+            raise LlmError(ErrorKind.BAD_RESPONSE, gettext_noop("The answers of this batch are not there yet."))
         for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
             async with aclosing(self._file(file_id)) as lines:
                 async for line in lines:
@@ -125,6 +125,6 @@ class OpenAIBatches(AdapterBatches[OpenAIAdapter]):
         headers = httpx2.Headers({"x-request-id": str(response.get("request_id") or "")})
         return read(lambda: answered(self._adapter.reply(Response.construct(**expect(body, dict)), headers=headers)))
 
-    def _reason(self, batch: Batch) -> str:
+    def _reason(self, batch: Batch) -> LlmError | None:
         errors = batch.errors.data if batch.errors and batch.errors.data else []
-        return self._refused({"error": {"message": errors[0].message or ""}}, status=None).message if errors else ""
+        return self._refused({"error": {"message": errors[0].message or ""}}, status=None) if errors else None

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from orgs.scoping import all_orgs_scope, org_scope
+from orgs.telling import verbatim
 from prompts.llm.simulator.server import Running
 from prompts.models import Brand, Project
 from scans import claims
@@ -57,7 +58,7 @@ def work() -> None:
     store, held = Store(), claims.claim(claims.due_lanes(limit=10))
     claims.renew(held)
     if held:
-        store([gave_up(one, "server", "No.") if one.id % 3 == 0 else answered(one) for one in held])
+        store([gave_up(one, "server", verbatim("No.")) if one.id % 3 == 0 else answered(one) for one in held])
 
 
 def die() -> None:

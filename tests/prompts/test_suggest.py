@@ -12,6 +12,7 @@ from django.utils import timezone
 from billing import meter
 from orgs.models import Organization
 from orgs.scoping import org_scope
+from orgs.telling import NOTHING
 from prompts import suggest, suggesting
 from prompts.credentials import save_key
 from prompts.llm.simulator.server import Running
@@ -145,7 +146,7 @@ def test_an_answer_without_suggestions_is_said_to_be_one(project: Project, simul
     simulator.fault("refusal")
     found = answered(project)
     assert (found.status, found.result) == (Status.FAILED, [])
-    assert "nothing in it" in found.error
+    assert "nothing in it" in found.failure
 
 
 def test_an_answer_that_breaks_off_gives_what_came_whole(
@@ -164,7 +165,7 @@ def test_over_its_quota_an_organization_is_told_so(
     assert answered(project).status == Status.DONE
     found = answered(project)
     assert found.status == Status.FAILED
-    assert "allowance" in found.error
+    assert "allowance" in found.failure
     assert len(calls(org)) == 1
 
 
@@ -185,7 +186,7 @@ def test_a_worker_that_died_holding_it_is_not_paid_twice(
     assert reread(found).status == Status.RUNNING
     assert suggesting.recover() == []
     assert reread(found).status == Status.FAILED
-    assert "worker stopped" in reread(found).error
+    assert "worker stopped" in reread(found).failure
     assert calls(org) == []
 
 
@@ -201,7 +202,7 @@ def test_an_answer_after_the_lease_was_given_up_changes_nothing(project: Project
     held = suggesting._claim(found.org_id, found.pk)
     assert held is not None
     put(found, status=Status.FAILED, lease_token=None, lease_until=None, error="given up")
-    suggesting._end(held, [{"name": "Late"}], "", {})
+    suggesting._end(held, [{"name": "Late"}], NOTHING)
     assert (reread(found).status, reread(found).result, reread(found).error) == (Status.FAILED, [], "given up")
 
 

@@ -330,5 +330,5 @@ def test_a_scheduled_scan_that_meets_an_empty_budget_says_so(
     assert schedule.start_due() == 0
     with org_scope(org):
         (skipped,) = Event.objects.for_org(org).filter(name="schedule.skipped")
-        assert "budget of 0 answers" in Schedule.objects.for_org(org).get().last_problem
+        assert "budget of 0 answers" in Schedule.objects.for_org(org).get().failure
     assert skipped.data["code"] == "budget"

@@ -176,7 +176,7 @@ def test_an_answer_that_loses_three_workers_is_given_up(scan: Scan) -> None:
     recover()
     answers = answers_of(scan)
     assert {(answer.status, answer.error_kind) for answer in answers} == {("failed", "lost_worker")}
-    assert "3 workers stopped" in answers[0].error
+    assert "3 workers stopped" in answers[0].failure
     assert reread(scan).status == "failed"
     with org_scope(scan.org_id):
         assert meter.level(scan.org_id, meter.ANSWERS).reserved == 0

@@ -34,7 +34,7 @@ def test_a_scan_over_its_time_ends_with_a_reason(scan: Scan, settings: Any) -> N
     sweep()
     assert reread(scan).status == "failed"
     assert {(answer.status, answer.error_kind) for answer in answers_of(scan)} == {("failed", "deadline")}
-    assert answers_of(scan)[0].error.startswith("The scan had taken 0 hours")
+    assert answers_of(scan)[0].failure.startswith("The scan had taken 0 hours")
     assert [event.data["failed"] for event in events(scan, "scan.finished")] == [3]
     assert level(scan.project.org) == (0, 0)
 

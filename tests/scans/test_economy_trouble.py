@@ -242,7 +242,7 @@ def test_nothing_is_handed_over_while_redis_cannot_be_reached(
         look_after()
     [job] = jobs_of(scan)
     assert (job.state, job.tries, batched_at(simulator)) == ("queued", 0, 0)
-    assert "Redis" in job.problem
+    assert "Redis" in job.failure
     settings.REDIS_URL = reached  # type: ignore[attr-defined]
     make_due(scan)
     look_after()

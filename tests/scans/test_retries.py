@@ -92,5 +92,5 @@ def test_an_answer_without_a_budget_says_so(
     assert reread(scan).status == "failed"
     answers = answers_of(scan)
     assert {(answer.error_kind, answer.attempts) for answer in answers} == {("retry_budget", 1)}
-    assert answers[0].error.startswith("Too many calls failed, so this one was not made again.")
+    assert answers[0].failure.startswith("Too many calls failed, so this one was not made again.")
     assert simulator.stats()["totals"]["requests"] == 2

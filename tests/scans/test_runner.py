@@ -172,7 +172,7 @@ def test_a_key_that_is_gone_fails_what_waits_and_says_so(basket: Project, settin
     assert reread(scan).status == "failed"
     answers = answers_of(scan)
     assert {answer.error_kind for answer in answers} == {"auth"}
-    assert all("OpenAI" in answer.error for answer in answers)
+    assert all("OpenAI" in answer.failure for answer in answers)
     assert level(basket.org) == (0, 0)
 
 

@@ -133,7 +133,7 @@ def test_a_slot_without_quota_is_skipped_and_says_why(schedule: Schedule, settin
     assert (schedules.start_due(), scans(schedule)) == (0, [])
     [skipped] = events(schedule, "schedule.skipped")
     assert skipped.data["code"] == "quota"
-    assert "month" in fresh(schedule).last_problem
+    assert "month" in fresh(schedule).failure
     assert fresh(schedule).next_slot_at > timezone.now()  # type: ignore[operator]
 
 
