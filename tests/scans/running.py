@@ -47,6 +47,7 @@ def run(*, budget_seconds: float = 30.0, stop: Callable[[], bool] = lambda: Fals
         finally:
             await gateway.close()
 
+    gateway.preload()  # as a worker does when it starts
     return asyncio.run(once())
 
 
