@@ -18,6 +18,8 @@ from prompts.models import Brand, Project, Prompt
 from scans import timetable
 from scans.timetable import Timetable
 
+_LIVE, _BATCHED = Q(status="pending", batch_job=None), Q(status="pending", batch_job__isnull=False)
+
 
 def values_of(name: str) -> models.JSONField[Any, Any]:
     """What a sentence beside it is filled with when somebody reads it (orgs/telling.py)."""
@@ -306,15 +308,9 @@ class Answer(OrgModel):
         ]
         indexes = [
             models.Index(
-                fields=["lane", "engine", "org", "turn", "due_at"],
-                condition=Q(status="pending", batch_job=None),
-                name="scans_answer_to_ask",
+                fields=["lane", "engine", "org", "turn", "due_at"], condition=_LIVE, name="scans_answer_to_ask"
             ),
-            models.Index(
-                fields=["org", "lane"],
-                condition=Q(status="pending", batch_job__isnull=False),
-                name="scans_answer_in_batch",
-            ),
+            models.Index(fields=["org", "lane"], condition=_BATCHED, name="scans_answer_in_batch"),
             models.Index(fields=["org", "lease_until"], condition=Q(status="claimed"), name="scans_answer_in_flight"),
             models.Index(
                 fields=["org", "finished_at"],
