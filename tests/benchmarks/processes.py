@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -37,12 +38,16 @@ def working_in(folder: Path, *, named: str) -> list[int]:
 
 def cpu_seconds(pids: list[int]) -> float:
     """User and system time of these processes so far."""
-    return _ticks(pids, 11, 12) / TICKS
+    return sum(_ticks(pid, 11, 12) for pid in pids) / TICKS
 
 
 def server_cpu_seconds(folder: Path, *, named: str) -> float:
     """As `cpu_seconds`, of a server that works in `folder`, with its processes that have ended meanwhile."""
-    return _ticks(working_in(folder, named=named), 11, 12, 13, 14) / TICKS
+    total = 0
+    for pid in working_in(folder, named=named):
+        with suppress(FileNotFoundError, ProcessLookupError):  # ended just now: its parent counts it
+            total += _ticks(pid, 11, 12, 13, 14)
+    return total / TICKS
 
 
 def peak_memory(pid: int) -> float:
@@ -61,9 +66,6 @@ def _command(entry: Path) -> str:
     return (entry / "cmdline").read_bytes().decode(errors="replace")
 
 
-def _ticks(pids: list[int], *places: int) -> int:
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        total += sum(int(fields[place]) for place in places)
-    return total
+def _ticks(pid: int, *places: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return sum(int(fields[place]) for place in places)
