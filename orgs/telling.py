@@ -20,6 +20,8 @@ from accounts import formats
 
 _VERBATIM = "verbatim"
 _PLURAL = "plural"
+# What values of another version of the product do to this one: it shows the sentence alone.
+_ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 _QUOTED = '<span lang="en" translate="no">{}</span>'
 
 
@@ -107,8 +109,11 @@ def told(sentence: str, values: Mapping[str, Any]) -> Told:
     if is_verbatim(values):
         return Told(sentence, _QUOTED.format(escape(sentence)))
     if _PLURAL in values:
-        plural, count = values[_PLURAL]
-        return filled(translation.ngettext(sentence, plural, count), values)
+        try:
+            plural, count = values[_PLURAL]
+            return filled(translation.ngettext(sentence, plural, count), values)
+        except _ODD:
+            return Told(sentence, escape(sentence))
     return filled(translation.gettext(sentence), values)
 
 
@@ -116,10 +121,10 @@ def filled(said: str, values: Mapping[str, Any]) -> Told:
     """A sentence in the reader's language with its places filled, which keep their marks."""
     if not values:
         return Told(said, escape(said))
-    parts = {name: _part(value) for name, value in values.items()}
     try:
+        parts = {name: _part(value) for name, value in values.items()}
         return Told(said % parts, escape(said) % {name: _marked(part) for name, part in parts.items()})
-    except (KeyError, TypeError, ValueError):  # an older version of the product wrote over the sentence alone
+    except _ODD:
         return Told(said, escape(said))
 
 

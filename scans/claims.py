@@ -24,6 +24,10 @@ _SUSPECT = MAX_LOST_LEASES - 1
 _REASON = "scan runner"
 
 
+# Which claim of which answer: a process may hold one that lost its lease beside the one that took over.
+Lease = tuple[int, uuid.UUID]
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """One answer held under a lease. `attempts` counts the call that is about to be made."""
@@ -41,6 +45,10 @@ class Claimed:
     attempts: int
     suspect: bool
     created_at: datetime
+
+    @property
+    def lease(self) -> Lease:
+        return self.id, self.token
 
 
 _CLAIM = """

@@ -17,14 +17,16 @@ from prompts.gateway import Lane, give_back, give_up, keep_slots
 from prompts.llm.errors import ErrorKind
 from scans import claims
 from scans.asking import missed_slot, outcome_of
-from scans.claims import Claimed
+from scans.claims import Claimed, Lease
 from scans.database import Database
 from scans.ending import finish_scans
 from scans.store import Outcome, Store
 
 logger = logging.getLogger("prompter.scans")
 
-GATHER = 0.02  # seconds that an answer waits for others to be stored with
+# Seconds that an answer waits for others to be stored with, and for every call that is under way with it: the more of
+# them, the more there is to share of what a transaction costs.
+GATHER, GATHER_EACH, GATHER_MOST = 0.02, 0.00025, 0.1
 MOST_STORED = 100  # answers in one transaction
 WATCH = 1.0  # seconds until a cancelled scan is noticed
 RENEW = 5.0  # seconds between two words to the lanes of what is still under way
@@ -48,7 +50,7 @@ class Flights:
         self.changed = asyncio.Event()  # some were stored
         self._database = database
         self._store = Store()
-        self._flights: dict[int, Flight] = {}
+        self._flights: dict[Lease, Flight] = {}
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._in_hand: list[Outcome] = []  # being stored
 
@@ -69,12 +71,12 @@ class Flights:
 
     def take_off(self, claimed: Claimed, lane: Lane, *, at: float, ticket: str) -> None:
         """Ask it when the monotonic clock shows `at`, with the slot that `ticket` stands for."""
-        flight = self._flights[claimed.id] = Flight(claimed, lane, ticket)
+        flight = self._flights[claimed.lease] = Flight(claimed, lane, ticket)
         flight.task = asyncio.create_task(self._fly(flight, at))
 
     def report(self, outcome: Outcome) -> None:
         """What became of an answer that was not asked at all."""
-        self._flights[outcome.claimed.id] = Flight(outcome.claimed)
+        self._flights[outcome.claimed.lease] = Flight(outcome.claimed)
         self._outcomes.put_nowait(outcome)
 
     async def _fly(self, flight: Flight, at: float) -> None:
@@ -107,7 +109,8 @@ class Flights:
                 await keep_slots()
             waiting = [flight.claimed for flight in self._flights.values() if not flight.sent]
             if waiting:
-                dropped = await self._drop(await self._database(claims.lost, waiting))
+                lost = await self._database(claims.lost, waiting)
+                dropped = await self._drop(one.lease for one in waiting if one.id in lost)
                 if dropped:
                     await self._database(claims.give_back, dropped, asked=False)
             if self._flights and time.monotonic() - renewed_at >= interval - WATCH:
@@ -117,7 +120,7 @@ class Flights:
     async def store_outcomes(self) -> None:
         while True:
             self._in_hand = batch = [await self._outcomes.get()]
-            await asyncio.sleep(GATHER)
+            await asyncio.sleep(min(GATHER_MOST, GATHER + GATHER_EACH * len(self._flights)))
             while not self._outcomes.empty() and len(batch) < MOST_STORED:
                 batch.append(self._outcomes.get_nowait())
             batch.sort(key=_org_of)
@@ -129,7 +132,7 @@ class Flights:
     async def _store_of(self, org_id: int, outcomes: list[Outcome]) -> None:
         await self._database(self._store, outcomes)
         for outcome in outcomes:
-            self._flights.pop(outcome.claimed.id, None)
+            self._flights.pop(outcome.claimed.lease, None)
         # The process that stores a scan's last answer holds none of it afterwards.
         flying = {flight.claimed.scan_id for flight in self._flights.values()}
         landed = {outcome.claimed.scan_id for outcome in outcomes} - flying
@@ -166,15 +169,14 @@ class Flights:
                 await ledger.record(outcome.entry, doubtful=True)
 
     async def _return(self, flights: list[Flight], *, asked: bool) -> None:
-        await self._drop({flight.claimed.id for flight in flights}, unsent=not asked)
+        await self._drop([flight.claimed.lease for flight in flights], unsent=not asked)
         if flights:
             await self._database(claims.give_back, [flight.claimed for flight in flights], asked=asked)
 
-    async def _drop(self, ids: Iterable[int], *, unsent: bool = True) -> list[Claimed]:
+    async def _drop(self, leases: Iterable[Lease], *, unsent: bool = True) -> list[Claimed]:
         """Forget these; their unused slots go back to their lanes. Those that were forgotten."""
-        dropped = [
-            self._flights.pop(pk) for pk in ids if pk in self._flights and not (unsent and self._flights[pk].sent)
-        ]
+        known = [lease for lease in leases if lease in self._flights]
+        dropped = [self._flights.pop(lease) for lease in known if not (unsent and self._flights[lease].sent)]
         for flight in dropped:
             if flight.task:
                 flight.task.cancel()

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.db import DataError, IntegrityError, connection
 from django.utils.translation import gettext_noop
@@ -23,7 +22,7 @@ from prompts.ledger import Entry
 from prompts.llm.types import Reply
 from prompts.spending import Amount
 from scans import late
-from scans.claims import Claimed
+from scans.claims import Claimed, Lease
 from scans.findings import BrandSets, Findings, insert_citations, insert_mentions, storable, storable_values
 from scans.mentions import MATCHER_VERSION
 from scans.models import Answer
@@ -79,9 +78,6 @@ FROM held JOIN outcome o ON o.id = held.id AND o.token = held.token
 WHERE a.id = held.id RETURNING a.id, o.token, a.held_month
 """
 
-# Which claim of which answer: one that lost its lease may come back together with the one that took over.
-Lease = tuple[int, UUID]
-
 
 class Store:
     """Stores outcomes; keeps the compiled brand sets."""
@@ -113,24 +109,22 @@ class Store:
         org_id = outcomes[0].claimed.org_id
         with org_scope(org_id):
             found = {
-                _lease(o): self._brands.of(org_id, o.claimed.project_id).find(o.reply) for o in outcomes if o.reply
+                o.claimed.lease: self._brands.of(org_id, o.claimed.project_id).find(o.reply)
+                for o in outcomes
+                if o.reply
             }
             with connection.cursor() as cursor:
-                cursor.execute(_STORE, [json.dumps([_row(o, found.get(_lease(o))) for o in outcomes])])
+                cursor.execute(_STORE, [json.dumps([_row(o, found.get(o.claimed.lease)) for o in outcomes])])
                 months: dict[Lease, date | None] = {(pk, token): month for pk, token, month in cursor.fetchall()}
             kept = {pk: findings for (pk, token), findings in found.items() if (pk, token) in months}
             insert_mentions(org_id, {pk: findings.spans for pk, findings in kept.items()})
             insert_citations(org_id, {pk: findings.citations for pk, findings in kept.items()})
             _book(org_id, outcomes, months=months)
-            _settle(org_id, [outcome for outcome in outcomes if _lease(outcome) in months])
-        refused = {outcome.claimed.id for outcome in outcomes if _lease(outcome) not in months}
+            _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.lease in months])
+        refused = {outcome.claimed.id for outcome in outcomes if outcome.claimed.lease not in months}
         if refused:
             logger.warning("late answers refused, their leases were gone: %s", sorted(refused))
         return refused
-
-
-def _lease(outcome: Outcome) -> Lease:
-    return outcome.claimed.id, outcome.claimed.token
 
 
 def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
@@ -160,15 +154,15 @@ def _row(outcome: Outcome, findings: Findings | None) -> dict[str, Any]:
 def _book(org_id: int, outcomes: Sequence[Outcome], *, months: dict[Lease, date | None]) -> None:
     """Calls that were made are paid for, and answers that came count, whether or not they were still wanted: in the
     budgets of the month that they were claimed in. What came late may have been booked before."""
-    kept = [o for o in outcomes if _lease(o) in months]
-    gone = [o for o in outcomes if _lease(o) not in months]
+    kept = [o for o in outcomes if o.claimed.lease in months]
+    gone = [o for o in outcomes if o.claimed.lease not in months]
     held = late.let_go(o.claimed for o in gone)
     counted = [
-        Amount(month=months[_lease(o)] or meter.month_of(), project_id=o.claimed.project_id, answers=1)
+        Amount(month=months[o.claimed.lease] or meter.month_of(), project_id=o.claimed.project_id, answers=1)
         for o in kept
         if o.status == Answer.Status.SUCCEEDED
     ]
-    entries = [replace(o.entry, month=months[_lease(o)]) for o in kept if o.entry]
+    entries = [replace(o.entry, month=months[o.claimed.lease]) for o in kept if o.entry]
     refused = [
         replace(o.entry, month=held.get(o.claimed.id), answers=int(o.status == Answer.Status.SUCCEEDED))
         for o in gone

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.template import Context, Template
@@ -53,6 +54,14 @@ def test_values_are_escaped_on_pages() -> None:
 
 def test_values_that_belong_to_another_sentence_spoil_nothing() -> None:
     assert str(Sentence("50% of them failed: %(why)s", {"host": "lumen.example"})) == "50% of them failed: %(why)s"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"name": {"hour": "2"}}, {"name": {"number": "many"}}, {"name": {"day": 5}}, {"plural": 3}, {"plural": []}],
+)
+def test_values_of_another_version_spoil_nothing(values: dict[str, Any]) -> None:
+    assert told("Nobody knows %(name)s.", values) == "Nobody knows %(name)s."
 
 
 def test_what_cannot_be_done_says_so_in_the_language_of_the_moment() -> None:

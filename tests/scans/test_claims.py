@@ -1,5 +1,7 @@
 """Leases: who holds what, for how long, and whose word counts."""
 
+import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +11,16 @@ from django.db import connection
 from billing import meter
 from orgs.models import Event, Organization
 from orgs.scoping import all_orgs_scope, org_scope
+from prompts import gateway
+from prompts.gateway import lane_for
 from prompts.llm.simulator.server import Running
 from prompts.llm.types import FinishReason, Reply, Usage
 from prompts.models import Brand, Project
 from scans import claims
 from scans.claims import Claimed
+from scans.database import Database
 from scans.ending import finish_scans
+from scans.flights import Flights
 from scans.models import Answer, Mention, Scan
 from scans.sharing import fair
 from scans.store import Outcome, Store
@@ -166,6 +172,32 @@ def test_two_claims_of_one_answer_that_come_together_are_told_apart(scan: Scan) 
     with org_scope(scan.org_id):
         level = meter.level(scan.org_id, meter.ANSWERS)
     assert (level.used, level.reserved) == (1, 2)
+
+
+def test_the_word_of_a_lost_claim_leaves_the_one_that_took_over_held(scan: Scan) -> None:
+    """A process that stood still holds both, and goes on keeping the lease of the second."""
+    [first] = claim(1)
+    expire_now()
+    claims.expire()
+    [second] = [one for one in claim() if one.id == first.id]
+    lane = lane_for(scan.org, ENGINE)
+
+    async def held() -> int:
+        database = Database()
+        flights = Flights(database)
+        storing = asyncio.create_task(flights.store_outcomes())
+        flights.take_off(second, lane, at=time.monotonic() + 60, ticket="")
+        flights.report(answered(first))
+        await flights.changed.wait()
+        found = len(flights)
+        storing.cancel()
+        await database.aclose()
+        await flights.abandon()
+        await gateway.close()
+        return found
+
+    assert asyncio.run(held()) == 1
+    assert claims.lost([second]) == set()
 
 
 def test_an_answer_that_loses_three_workers_is_given_up(scan: Scan) -> None:
