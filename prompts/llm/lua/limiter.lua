@@ -195,12 +195,15 @@ local function limiter_cut(lane, now, by, why)
   limiter_pace(lane)
 end
 
--- The provider refused: slower at once, and nothing at all for `wait` milliseconds (below 0: it did not say). Where it
--- said as well which lower limit it was, that limit is answer enough.
+-- The provider refused: slower at once, and nothing at all for `wait` milliseconds (below 0: it did not say), after
+-- which one more has room there, not a burst. Where it said as well which lower limit it was, that limit is answer
+-- enough.
 local function limiter_refused(lane, now, wait, explained)
   limiter_cut(lane, now, 0.5, explained and '' or 'refused')
   if wait < 0 then wait = math.max(2000, math.min(lane.requests.interval, MINUTE)) end
   lane.blocked_until = math.max(lane.blocked_until, now + math.min(wait, LONGEST_BLOCK))
+  local clock = lane.requests
+  clock.ahead = math.max(clock.ahead, lane.blocked_until + (clock.burst - 1) * clock.interval)
 end
 
 -- Whether less than a tenth is left although we did not take the rest: somebody else sends with the same key. A lane
