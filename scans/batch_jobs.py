@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orgs.scoping import all_orgs_scope, org_scope
@@ -120,7 +120,10 @@ def stop_jobs(scan: Scan) -> None:
     """In the transaction that cancels the scan: what was not handed over is not, what was is stopped at once. What is
     being handed over at this moment is stopped by whoever does it, who alone knows its id."""
     jobs = BatchJob.objects.for_org(scan.org_id).filter(scan=scan)
-    jobs.filter(state=State.QUEUED).update(state=State.CANCELLED, finished_at=Now(), next_poll_at=None, token=None)
+    # In the order in which whoever takes their key away locks them, too.
+    list(jobs.filter(state__in=BatchJob.OPEN).order_by("pk").select_for_update(no_key=True).values_list("pk"))
+    ended = {"finished_at": Now(), "next_poll_at": None, "token": None, "parting_key": None}
+    jobs.filter(state=State.QUEUED).update(state=State.CANCELLED, **ended)
     jobs.filter(state=State.SUBMITTING).update(deadline_at=Now())
     jobs.filter(state__in=BatchJob.OPEN).exclude(state=State.SUBMITTING).update(deadline_at=Now(), next_poll_at=Now())
 
@@ -247,9 +250,11 @@ def accept(job: Job, *, batch_id: str, proven: bool = True) -> None:
 
 def take_back(job: Job, *, batch_id: str) -> bool:
     """Write down a batch that the provider took after the job was lost, so that somebody stops it and collects what it
-    answered. False where the job has another batch by now, or is gone with its scan."""
+    answered. False where the job has another batch by now, is gone with its scan, or where its key was removed and is
+    forgotten by now, so that nobody else could stop it."""
     with org_scope(job.org_id):
         rows = BatchJob.objects.for_org(job.org_id).filter(pk=job.id, batch_id="")
+        rows = rows.filter(Q(key_removed_at=None) | Q(parting_key__isnull=False))
         return bool(
             rows.update(
                 batch_id=batch_id,

@@ -35,7 +35,7 @@ class Wait:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How a scan's batches stand: `answered` through them, `saved` in USD; `cut_off` are those that have ended because
-    their key was removed."""
+    their key was removed, so that what they did not bring is asked live."""
 
     waits: tuple[Wait, ...]
     cut_off: tuple[Wait, ...]
@@ -61,11 +61,10 @@ def standing_of(scan: Scan) -> Standing | None:
     if not scan.economy:
         return None
     jobs = list(BatchJob.objects.for_org(scan.org_id).filter(scan=scan).order_by("pk"))
+    cut_off = [job for job in jobs if not job.is_open and job.key_removed_at and job.answered < job.total]
     return Standing(
         waits=tuple(_wait(job) for job in jobs if job.is_open and scan.is_open),
-        cut_off=tuple(
-            _wait(job) for job in jobs if not job.is_open and job.key_removed_at and job.answered < job.total
-        ),
+        cut_off=tuple(_wait(job) for job in cut_off if scan.status != Scan.Status.CANCELLED),
         answered=sum(job.answered for job in jobs),
         saved=sum((job.saved for job in jobs), Decimal(0)),
     )

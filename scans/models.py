@@ -211,6 +211,7 @@ class BatchJob(OrgModel):
                 name="scans_batchjob_looked_after",
             ),
             models.CheckConstraint(condition=Q(total__gte=1), name="scans_batchjob_not_empty"),
+            models.CheckConstraint(condition=Q(finished_at=None) | Q(parting_key=None), name="scans_batchjob_parted"),
         ]
         indexes = [
             models.Index(

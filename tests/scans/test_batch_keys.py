@@ -1,11 +1,14 @@
 """A provider key that is removed or replaced while batches wait that were sent with it."""
 
+import asyncio
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -13,10 +16,13 @@ from django.utils import timezone
 from accounts.models import User
 from orgs.scoping import org_scope
 from prompts.credentials import remove_key, save_key
+from prompts.llm.batches import BatchItem
+from prompts.llm.openai_batches import OpenAIBatches
 from prompts.llm.simulator.batches import Job
 from prompts.llm.simulator.server import Running
 from prompts.models import Project, ProviderKey
-from scans.models import Scan
+from scans.launch import cancel_scan
+from scans.models import BatchJob, Scan
 from tests.scans.economy import (
     BATCHED,
     CLAUDE,
@@ -205,6 +211,98 @@ def test_the_scans_page_says_that_the_key_of_a_batch_was_removed(
     assert "The key of a batch with OpenAI was removed before 4 answers had come." in ended
 
 
+def test_a_cancelled_scans_page_does_not_say_that_anything_is_asked_live(
+    project: Project, paid: Running, admin: User, client_of: ClientOf
+) -> None:
+    client = client_of(admin)
+    scan = sent_with_own_key(project, paid, GPT)
+    remove(project, GPT)
+    cancel(scan)
+    look_after_some_times(scan)
+    [job] = jobs_of(scan)
+    assert (job.is_open, job.key_removed_at is None) == (False, False)
+    page = squeezed(client.get(reverse("scan", args=[project.org.slug, project.slug, scan.pk])))
+    assert "asked live" not in page
+
+
+def test_a_key_whose_batch_is_not_handed_over_any_more_is_forgotten(project: Project, paid: Running) -> None:
+    save(project, GPT, OLD)
+    scan = economy_scan(project, GPT)
+    save(project, GPT, NEW)
+    [job] = jobs_of(scan)
+    assert job.parting_key
+    cancel(scan)
+    assert forgotten(scan)
+
+
+def test_no_batch_that_has_ended_can_keep_a_key(project: Project, paid: Running) -> None:
+    scan = sent_with_own_key(project, paid, GPT)
+    remove(project, GPT)
+    with pytest.raises(IntegrityError, match="scans_batchjob_parted"):
+        change_jobs(scan, state="failed", finished_at=timezone.now(), next_poll_at=None)
+
+
+def test_a_batch_that_is_taken_after_its_key_was_removed_and_forgotten_is_stopped_by_whoever_sent_it(
+    project: Project, paid: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid.options(batch_seconds=3600.0)
+    save(project, GPT, OLD)
+    scan = economy_scan(project, GPT)
+    real = OpenAIBatches.submit
+
+    async def submit(self: OpenAIBatches, items: Sequence[BatchItem], *, name: str) -> str:
+        await asyncio.to_thread(_remove_and_forget)
+        return await real(self, items, name=name)
+
+    def _remove_and_forget() -> None:
+        try:
+            remove(project, GPT)
+            make_due(scan)
+            look_after()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(OpenAIBatches, "submit", submit)
+    look_after()
+    assert [job.cancelled is not None for job in at_the_provider(paid)] == [True]
+    assert forgotten(scan)
+
+
+def test_cancelling_a_scan_locks_its_batches_in_the_order_in_which_removing_their_key_does(
+    project: Project, paid: Running
+) -> None:
+    scan = economy_scan(project, GPT, CLAUDE)
+    first, second = jobs_of(scan)
+    with org_scope(project.org_id):
+        # Its row lies behind the other's from now on.
+        BatchJob.objects.for_org(project.org_id).filter(pk=first.pk).update(next_poll_at=timezone.now())
+    thread = threading.Thread(target=_cancel_in_a_thread, args=[scan])
+    with org_scope(project.org_id), transaction.atomic():
+        jobs = BatchJob.objects.for_org(project.org_id).select_for_update(no_key=True)
+        assert jobs.get(pk=first.pk)
+        thread.start()
+        _until_somebody_waits_for_a_lock()
+        assert jobs.get(pk=second.pk)  # who waits for the first holds no second
+    thread.join()
+    assert states(scan) == ["cancelled"] * 2
+
+
+def _cancel_in_a_thread(scan: Scan) -> None:
+    try:
+        cancel(scan)
+    finally:
+        connection.close()
+
+
+def _until_somebody_waits_for_a_lock() -> None:
+    with connection.cursor() as cursor:
+        for _ in range(3000):
+            cursor.execute("SELECT count(*), pg_sleep(0.01) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("nobody waits")
+
+
 def sent_with_own_key(project: Project, paid: Running, engine: str, *, seconds: float = 3600.0) -> Scan:
     paid.options(batch_seconds=seconds)
     save(project, engine, OLD)
@@ -222,6 +320,11 @@ def save(project: Project, engine: str, api_key: str) -> None:
 def remove(project: Project, engine: str) -> None:
     with org_scope(project.org_id):
         assert remove_key(project.org, provider=engine.partition(":")[0])
+
+
+def cancel(scan: Scan) -> None:
+    with org_scope(scan.org_id):
+        assert cancel_scan(scan, actor=None)
 
 
 def look_after_some_times(scan: Scan) -> None:
