@@ -57,7 +57,7 @@ _UNKNOWN = frozenset(  # the provider may have taken it all the same
     {ErrorKind.SERVER, ErrorKind.OVERLOADED, ErrorKind.TIMEOUT, ErrorKind.CONNECTION, ErrorKind.BAD_RESPONSE}
 )
 _GONE = frozenset({ErrorKind.NOT_FOUND, ErrorKind.UNSUPPORTED})
-_UNSEEN = _GONE | {ErrorKind.AUTH}  # what a key of another account is told of it
+_FORBIDDEN = 403  # as a key of another account may be told; one that is bad itself is told 401
 _HOPELESS = _GONE | {ErrorKind.AUTH, ErrorKind.BILLING, ErrorKind.BAD_REQUEST, ErrorKind.CONTENT_POLICY}
 
 
@@ -117,15 +117,16 @@ class Keeper:
         """The organization's key has changed since. What the former one paid for is brought home with it, or with the
         new one where that sees it; nothing more is handed over. What was sent with a key that was removed is stopped
         with it."""
-        lane = None if job.key_removed else former_lane(job.engine, job.lane, now=now)
+        former = None if job.key_removed else former_lane(job.engine, job.lane, now=now)
+        lane = former
         if lane is None or job.state == State.SUBMITTING:
             lane = await self._database(batch_keys.parting_lane, job) or lane
-        if lane is None or job.state == State.QUEUED or (job.key_removed and job.late):
+        if lane is None or job.state == State.QUEUED:
             await self._give_up(job, KEY_GONE)
         elif job.state != State.SUBMITTING:
             await self._step(job, lane)
             await self._database(batch_keys.adopt, job, lane)
-        elif not await self._looked_for(job, batches_of(lane), lane):
+        elif not await self._looked_for(job, batches_of(lane), lane, otherwise=former):
             await self._give_up(job, KEY_GONE)
 
     async def _step(self, job: Job, lane: Lane) -> None:
@@ -158,11 +159,14 @@ class Keeper:
                 await batches.cancel(batch_id)
             raise
 
-    async def _looked_for(self, job: Job, batches: Batches, lane: Lane) -> bool:
-        """Whether that is all for now: while nobody can tell whether it was taken, it is not handed over again."""
+    async def _looked_for(self, job: Job, batches: Batches, lane: Lane, *, otherwise: Lane | None = None) -> bool:
+        """Whether that is all for now: while nobody can tell whether it was taken, it is not handed over again. A key
+        that is revoked by now cannot tell, but `otherwise` may."""
         try:
             return await self._found_again(job, batches, lane)
         except LlmError as error:
+            if error.kind is ErrorKind.AUTH and otherwise is not None and otherwise.key != lane.key:
+                return await self._looked_for(job, batches_of(otherwise), otherwise)
             await self._later(job, error)
             return True
 
@@ -182,7 +186,7 @@ class Keeper:
                 wait = min(LONGEST_WAIT, max(batch_jobs.FIRST_LOOK, job.age / 10))
                 if job.late:
                     await self._release(job)
-                if job.age > ABANDONED:
+                if job.age > ABANDONED or (job.late and job.key_removed):
                     await self._end(job, State.FAILED, _UNTOLD)
                     return True
                 await self._database(batch_jobs.put_off, job, wait=wait, problem=_SEVERAL)
@@ -230,14 +234,26 @@ class Keeper:
             await self._end(job, State.FAILED, _NEVER_ENDED)
             return
         if job.state != State.STOPPING and job.proven:
-            await batches.cancel(job.batch_id)
+            await self._cancel(job, batches)
         if job.state != State.STOPPING:
             await self._database(batch_jobs.stopping, job, wait=SOON, progress=status.done)
+            return
+        if job.late and job.key_removed:
+            await self._end(job, State.FAILED, KEY_GONE)
             return
         if job.late:
             await self._release(job)
         wait = min(LONGEST_WAIT, max(SOON, job.age / 100))
         await self._database(batch_jobs.look_again, job, wait=wait, progress=status.done)
+
+    async def _cancel(self, job: Job, batches: Batches) -> None:
+        """One that has just ended, or is being stopped already, is refused: the next look tells which."""
+        try:
+            await batches.cancel(job.batch_id)
+        except LlmError as error:
+            if error.kind is not ErrorKind.BAD_REQUEST:
+                raise
+            logger.info("batch job %s could not be stopped: %s", job.id, error)
 
     async def _collect(self, job: Job, lane: Lane, batches: Batches) -> None:
         """From the beginning, however often: what was stored before is not claimed and not booked again."""
@@ -273,8 +289,10 @@ class Keeper:
         it has taken is paid for: it is looked at until it has ended."""
         handing_over = job.state in (State.QUEUED, State.SUBMITTING)
         refused = handing_over and error.kind not in _UNKNOWN
-        lost = not handing_over and error.kind in (_HOPELESS if job.key_removed else _GONE)
-        if error.kind in _UNSEEN and await self._database(batch_keys.part, job):
+        lost = not handing_over and error.kind in (_GONE | {ErrorKind.AUTH} if job.key_removed else _GONE)
+        # A key that is bad itself tells nothing of the batch: there is time to correct it until the batch's is over.
+        unseen = error.kind in _GONE or (error.kind is ErrorKind.AUTH and (error.status == _FORBIDDEN or job.over))
+        if unseen and await self._database(batch_keys.part, job):
             return
         if lost or (refused and (error.kind in _HOPELESS or job.tries + 1 >= MOST_TRIES)):
             await self._give_up(job, said_of(error))
@@ -284,6 +302,9 @@ class Keeper:
     async def _later(self, job: Job, error: LlmError) -> None:
         if job.age > ABANDONED:
             await self._give_up(job, said_of(error))
+            return
+        if job.key_removed and job.late and job.tries + 1 >= (MOST_TRIES if job.state == State.COLLECTING else 2):
+            await self._give_up(job, KEY_GONE)
             return
         doubled = batch_jobs.FIRST_LOOK * 2 ** min(job.tries, 10)
         wait = max(min(error.retry_after or 0.0, LONGEST_WAIT), min(LONGEST_WAIT, doubled))

@@ -33,6 +33,7 @@ from tests.scans.economy import (
     jobs_of,
     look_after,
     make_due,
+    past_deadline,
     states,
 )
 from tests.scans.running import add_prompts, calls, reread, statuses
@@ -301,6 +302,101 @@ def _until_somebody_waits_for_a_lock() -> None:
             if cursor.fetchone()[0]:
                 return
     raise AssertionError("nobody waits")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3600.0])
+def test_a_removed_keys_batch_that_nobody_looked_at_for_long_is_stopped_and_fetched_all_the_same(
+    project: Project, paid: Running, seconds: float
+) -> None:
+    scan = sent_with_own_key(project, paid, GPT, seconds=seconds)
+    remove(project, GPT)
+    change_jobs(scan, deadline_at=timezone.now() - timedelta(minutes=16))
+    look_after_some_times(scan)
+    ask_live()
+    assert [job.ended for job in at_the_provider(paid)] == [True]
+    assert statuses(scan) == {"succeeded": 4}
+    assert Counter(row.batched for row in calls(project)) == {not seconds: 4}
+    assert forgotten(scan)
+
+
+def test_results_that_come_in_late_with_a_removed_key_are_tried_for_some_times(project: Project, paid: Running) -> None:
+    scan = sent_with_own_key(project, paid, GPT, seconds=0.0)
+    remove(project, GPT)
+    paid.fault("503", match={"operation": "batch", "prompt_contains": "results"}, times=4)
+    make_due(scan)
+    look_after()
+    change_jobs(scan, deadline_at=timezone.now() - timedelta(minutes=16))
+    look_after_some_times(scan)
+    ask_live()
+    assert Counter(row.batched for row in calls(project)) == {True: 4}
+    assert forgotten(scan)
+
+
+def test_a_stopped_batch_of_a_removed_key_that_goes_on_is_waited_for_no_longer(project: Project, paid: Running) -> None:
+    scan = sent_with_own_key(project, paid, GPT)
+    remove(project, GPT)
+    change_jobs(scan, state="stopping", deadline_at=timezone.now() - timedelta(minutes=16))  # but the provider goes on
+    make_due(scan)
+    look_after()
+    assert forgotten(scan)
+    ask_live()
+    assert statuses(scan) == {"succeeded": 4}
+
+
+@pytest.mark.parametrize("engine", BATCHED)
+def test_a_batch_that_cannot_be_stopped_because_it_has_ended_is_fetched(
+    project: Project, paid: Running, engine: str
+) -> None:
+    scan = sent_with_own_key(project, paid, engine)
+    remove(project, engine)
+    paid.fault("400", match={"operation": "batch", "prompt_contains": "cancel"})
+    make_due(scan)
+    look_after()
+    assert states(scan) == ["stopping"]
+    [batch] = at_the_provider(paid)
+    batch.seconds = 0.0
+    make_due(scan)
+    look_after()
+    ask_live()
+    assert Counter(row.batched for row in calls(project)) == {True: 4}
+    assert forgotten(scan)
+
+
+def test_a_mistyped_key_stops_no_batch_before_its_time_is_over(project: Project, paid: Running) -> None:
+    scan = sent_with_own_key(project, paid, GPT)
+    save(project, GPT, NEW)
+    paid.fault("401", match={"operation": "batch", "key": at_the_provider(paid)[0].key.replace(OLD, NEW)})
+    look_after_some_times(scan)
+    [batch] = at_the_provider(paid)
+    assert (states(scan), batch.cancelled) == (["waiting"], None)
+    past_deadline(scan)
+    look_after_some_times(scan)
+    assert batch.cancelled is not None
+    assert forgotten(scan)
+
+
+def test_a_key_that_is_told_that_the_batch_is_none_of_its_own_has_it_stopped(project: Project, paid: Running) -> None:
+    scan = sent_with_own_key(project, paid, GPT)
+    save(project, GPT, NEW)
+    paid.fault("403", match={"operation": "batch", "key": at_the_provider(paid)[0].key.replace(OLD, NEW)})
+    look_after_some_times(scan)
+    assert [job.cancelled is not None for job in at_the_provider(paid)] == [True]
+    assert forgotten(scan)
+
+
+@pytest.mark.parametrize("engine", BATCHED)
+def test_a_batch_that_was_not_written_down_is_looked_for_with_the_new_key_where_the_former_is_revoked(
+    project: Project, paid: Running, engine: str
+) -> None:
+    scan = sent_with_own_key(project, paid, engine)
+    save(project, engine, NEW)
+    change_jobs(scan, state="submitting", batch_id="", submitted_at=None)
+    [batch] = at_the_provider(paid)
+    former, batch.key, batch.seconds = batch.key, batch.key.replace(OLD, NEW), 0.0
+    paid.fault("401", match={"operation": "batch", "key": former})
+    look_after_some_times(scan)
+    assert statuses(scan) == {"succeeded": 4}
+    assert Counter(row.batched for row in calls(project)) == {True: 4}
 
 
 def sent_with_own_key(project: Project, paid: Running, engine: str, *, seconds: float = 3600.0) -> Scan:
