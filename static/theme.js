@@ -38,6 +38,8 @@
     event.preventDefault();
     const body = new FormData(button.form);
     body.set("theme", theme);
-    fetch(button.form.action, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }).catch(() => {});
+    const headers = { "X-Requested-With": "fetch" };
+    // Whoever goes on to the next page at once has chosen all the same.
+    fetch(button.form.action, { method: "POST", body, headers, keepalive: true }).catch(() => {});
   });
 })();

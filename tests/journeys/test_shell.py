@@ -14,12 +14,14 @@ Enter = Callable[[User], Page]
 def test_a_chosen_theme_stays(member: User, project: Project, sign_in: Enter) -> None:
     page = sign_in(member)
     page.get_by_label(re.compile("^Account")).click()
-    page.get_by_role("button", name="Dark").click()
+    with page.expect_response("**/theme/"):
+        page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_class(re.compile(r"\bdark\b"))
     page.goto(f"/o/acme/p/{project.slug}/prompts/")
     expect(page.locator("html")).to_have_class(re.compile(r"\bdark\b"))
     page.get_by_label(re.compile("^Account")).click()
-    page.get_by_role("button", name="Light").click()
+    with page.expect_response("**/theme/"):
+        page.get_by_role("button", name="Light").click()
     page.reload()
     expect(page.locator("html")).not_to_have_class(re.compile(r"\bdark\b"))
 

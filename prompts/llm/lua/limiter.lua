@@ -158,7 +158,10 @@ local function limiter_take(lane, now, want, horizon, tokens)
       limiter_earliest(lane.tokens, tokens))
     if at < now + ROUNDING then at = now end
     if at > now + horizon + ROUNDING then return slots, at - now - horizon end
-    limiter_charge(lane.requests, at, 1)
+    -- When a refusal ends there is room for one more there, not for a burst.
+    local clock = lane.requests
+    clock.ahead = math.max(clock.ahead, lane.blocked_until + (clock.burst - 1) * clock.interval)
+    limiter_charge(clock, at, 1)
     limiter_charge(lane.tokens, at, tokens)
     slots[#slots + 1] = math.ceil((at - now) * 1000)
   end
@@ -195,15 +198,12 @@ local function limiter_cut(lane, now, by, why)
   limiter_pace(lane)
 end
 
--- The provider refused: slower at once, and nothing at all for `wait` milliseconds (below 0: it did not say), after
--- which one more has room there, not a burst. Where it said as well which lower limit it was, that limit is answer
--- enough.
+-- The provider refused: slower at once, and nothing at all for `wait` milliseconds (below 0: it did not say). Where it
+-- said as well which lower limit it was, that limit is answer enough.
 local function limiter_refused(lane, now, wait, explained)
   limiter_cut(lane, now, 0.5, explained and '' or 'refused')
   if wait < 0 then wait = math.max(2000, math.min(lane.requests.interval, MINUTE)) end
   lane.blocked_until = math.max(lane.blocked_until, now + math.min(wait, LONGEST_BLOCK))
-  local clock = lane.requests
-  clock.ahead = math.max(clock.ahead, lane.blocked_until + (clock.burst - 1) * clock.interval)
 end
 
 -- Whether less than a tenth is left although we did not take the rest: somebody else sends with the same key. A lane
