@@ -127,11 +127,11 @@ local function limiter_charge(clock, at, cost)
 end
 
 -- A lane that nobody knows begins without its burst, and owes the slots that its caller still holds: they were granted
--- before everything was forgotten.
+-- before everything was forgotten. A caller that knew the lane waits a turn besides: it may have sent just now.
 local function limiter_begin(lane, now, epoch, known, owed, tokens)
   if not lane.epoch then
     lane.epoch = epoch
-    limiter_charge(lane.requests, now, lane.requests.burst - 1)
+    limiter_charge(lane.requests, now, lane.requests.burst - (known == '' and 1 or 0))
     limiter_charge(lane.tokens, now, math.max(0, lane.tokens.burst - tokens))
   end
   if known ~= '' and known ~= lane.epoch then
@@ -203,7 +203,7 @@ end
 local function limiter_refused(lane, now, wait, explained)
   limiter_cut(lane, now, 0.5, explained and '' or 'refused')
   if wait < 0 then wait = math.max(2000, math.min(lane.requests.interval, MINUTE)) end
-  lane.blocked_until = math.max(lane.blocked_until, now + math.min(wait, LONGEST_BLOCK))
+  if wait > 0 then lane.blocked_until = math.max(lane.blocked_until, now + math.min(wait, LONGEST_BLOCK)) end
 end
 
 -- Whether less than a tenth is left although we did not take the rest: somebody else sends with the same key. A lane
@@ -248,7 +248,7 @@ local function limiter_grow(lane, in_flight, age)
   lane.latency = lane.latency and lane.latency + (age - lane.latency) * 0.1 or age
   lane.usual = lane.usual and lane.usual + (age - lane.usual) * 0.001 or age
   if in_flight * 2 < lane.window or lane.latency > lane.usual * 2 then return end
-  local step = lane.window < lane.calm and 1 or 1 / lane.window
+  local step = lane.window < lane.calm and 0.5 or 1 / lane.window
   lane.window = math.min(WIDEST, lane.window + step)
 end
 

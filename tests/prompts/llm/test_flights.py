@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from django.conf import settings
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
@@ -102,11 +102,11 @@ async def test_no_more_may_fly_while_answers_take_longer_than_usual():
 
 async def test_a_refusal_halves_what_may_fly_and_it_grows_slowly_from_there():
     async with timeline(known=False) as line:
-        before = await fly(line, rounds=4)  # what flew last; as it landed, there was room for up to twice as much
+        before = await fly(line, rounds=4)
         await line.refused(retry_after=0)
         after = len((await line.take(1_000)).delays)
         await line.land()
-        assert 0.4 * before < after < before
+        assert 0.4 * before < after < 0.8 * before
         line.now += 1
         assert await fly(line, rounds=3) <= after + 4
 
@@ -183,14 +183,13 @@ async def test_a_told_limit_that_rises_again_is_climbed_to():
 
 
 @hypothesis_settings(deadline=None, max_examples=25)
+@example(lost_at=[1, 2, 23], limit=30, first=[0, 1, 2])
 @given(
     lost_at=st.lists(st.integers(1, 250), max_size=3, unique=True),
     limit=st.sampled_from([30, 600, 3_000]),
     first=st.permutations([0, 1, 2]),
 )
-def test_redis_that_loses_its_data_lets_nobody_send_more_than_a_burst_for_each_loss_over_the_limit(
-    lost_at, limit, first
-):
+def test_redis_that_loses_its_data_lets_nobody_send_more_than_one_burst_over_the_limit(lost_at, limit, first):
     """Three processes that ask in turn, each a little ahead; slots that they hold are sent whatever Redis forgets."""
 
     async def run() -> list[float]:
@@ -207,8 +206,7 @@ def test_redis_that_loses_its_data_lets_nobody_send_more_than_a_burst_for_each_l
                 line.now += 0.5
             return line.sent
 
-    burst = max(1, limit // 100)
-    assert most_in_a_minute(asyncio.run(run())) <= limit + burst * max(1, len(lost_at)) + 1
+    assert most_in_a_minute(asyncio.run(run())) <= limit + max(1, limit // 100) + 1
 
 
 @hypothesis_settings(deadline=None, max_examples=25)

@@ -153,7 +153,7 @@ async def test_a_refusal_blocks_the_lane_for_as_long_as_the_provider_asks():
         assert slots.delays == ()
         assert slots.retry_in == pytest.approx(12.0)
         line.now += 17.0
-        assert (await line.take(1, horizon=1.0)).delays == pytest.approx((0.0,), abs=0.05)
+        assert (await line.take()).delays == (0.0,)
 
 
 async def test_after_a_refusal_one_more_goes_and_no_burst():
@@ -188,7 +188,7 @@ async def test_one_wave_of_refusals_halves_once():
     async with timeline(requests=600) as line:
         for _ in range(20):
             await line.refused(retry_after=0)
-        assert await line.sent_in(10) in range(47, 54)
+        assert len((await line.take(600)).delays) == 3
 
 
 async def test_a_lower_limit_in_the_headers_counts_instead_of_ours():
