@@ -355,8 +355,8 @@ SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=20, least=1)
 SCAN_DEADLINE_HOURS = env.integer("SCAN_DEADLINE_HOURS", default=48, least=1)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
-# Answers of one organization that all worker processes together ask at a time.
-SCAN_ORG_CONCURRENCY = env.integer("SCAN_ORG_CONCURRENCY", default=400, least=1)
+# Answers of one organization that all worker processes together ask and store at a time: a little more than one asks.
+SCAN_ORG_CONCURRENCY = env.integer("SCAN_ORG_CONCURRENCY", default=500, least=1)
 # Hours that a provider's batch has for the answers of an economy scan, before they are asked live.
 SCAN_BATCH_HOURS = env.integer("SCAN_BATCH_HOURS", default=12, least=1)
 

@@ -43,11 +43,12 @@ class Flight:
     ticket: str = ""
     task: asyncio.Task[None] | None = None
     sent: bool = False
+    ended: bool = False  # and on its way into the database
 
 
 class Flights:
     def __init__(self, database: Database) -> None:
-        self.changed = asyncio.Event()  # some were stored
+        self.changed = asyncio.Event()  # some have ended, or were stored
         self._database = database
         self._store = Store()
         self._flights: dict[Lease, Flight] = {}
@@ -58,16 +59,18 @@ class Flights:
         return len(self._flights)
 
     @property
+    def under_way(self) -> int:
+        """How many take room: what has ended does not hold up the next, as long as a transaction takes it all."""
+        return len(self._flights) - min(MOST_STORED, sum(flight.ended for flight in self._flights.values()))
+
+    @property
     def suspects(self) -> int:
         return sum(flight.claimed.suspect for flight in self._flights.values())
 
-    def by_lane(self) -> Counter[tuple[str, str]]:
-        return Counter((flight.claimed.lane, flight.claimed.engine) for flight in self._flights.values())
-
     def places(self) -> Counter[tuple[str, str, int]]:
         """How many every organization has in every lane."""
-        held = (flight.claimed for flight in self._flights.values())
-        return Counter((claimed.lane, claimed.engine, claimed.org_id) for claimed in held)
+        asked = (flight.claimed for flight in self._flights.values() if not flight.ended)
+        return Counter((claimed.lane, claimed.engine, claimed.org_id) for claimed in asked)
 
     def take_off(self, claimed: Claimed, lane: Lane, *, at: float, ticket: str) -> None:
         """Ask it when the monotonic clock shows `at`, with the slot that `ticket` stands for."""
@@ -76,8 +79,13 @@ class Flights:
 
     def report(self, outcome: Outcome) -> None:
         """What became of an answer that was not asked at all."""
-        self._flights[outcome.claimed.lease] = Flight(outcome.claimed)
+        flight = self._flights[outcome.claimed.lease] = Flight(outcome.claimed)
+        self._end(flight, outcome)
+
+    def _end(self, flight: Flight, outcome: Outcome) -> None:
+        flight.ended = True
         self._outcomes.put_nowait(outcome)
+        self.changed.set()
 
     async def _fly(self, flight: Flight, at: float) -> None:
         assert flight.lane is not None
@@ -85,12 +93,12 @@ class Flights:
         flight.sent = True
         if time.monotonic() - at > LATE:
             await give_up(flight.lane, [flight.ticket])
-            self._outcomes.put_nowait(missed_slot(flight.claimed))
+            self._end(flight, missed_slot(flight.claimed))
             return
         outcome = await outcome_of(flight.claimed, flight.lane, ticket=flight.ticket)
         if outcome.error_kind == ErrorKind.RATE_LIMITED:
             await self._ground(flight.lane)
-        self._outcomes.put_nowait(outcome)
+        self._end(flight, outcome)
 
     async def _ground(self, lane: Lane) -> None:
         """The provider refuses: what waits for a slot of this lane would be refused as well."""
@@ -120,7 +128,8 @@ class Flights:
     async def store_outcomes(self) -> None:
         while True:
             self._in_hand = batch = [await self._outcomes.get()]
-            await asyncio.sleep(min(GATHER_MOST, GATHER + GATHER_EACH * len(self._flights)))
+            if self._outcomes.qsize() < MOST_STORED - 1:
+                await asyncio.sleep(min(GATHER_MOST, GATHER + GATHER_EACH * len(self._flights)))
             while not self._outcomes.empty() and len(batch) < MOST_STORED:
                 batch.append(self._outcomes.get_nowait())
             batch.sort(key=_org_of)
@@ -152,7 +161,11 @@ class Flights:
             await asyncio.sleep(0.05)
         under_way = [flight for flight in self._flights.values() if flight.task and not flight.task.done()]
         await self._return(under_way, asked=True)
-        while self._flights:  # being stored
+        await self.stored()
+
+    async def stored(self, *, left: int = 0) -> None:
+        """Until no more than `left` are held."""
+        while len(self._flights) > left:
             self.changed.clear()
             await self.changed.wait()
 

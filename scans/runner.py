@@ -23,11 +23,12 @@ from scans.database import Database
 from scans.due import DueLane
 from scans.flights import Flights
 from scans.lanes import Lanes
-from scans.sharing import allowed, by_lane, fair
+from scans.sharing import fair, shared
 from scans.store import gave_up
 
 HORIZON = 1.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
 POLL = 0.5  # seconds until new work is noticed
+TOGETHER = 0.05  # seconds in which calls that end are replaced with one claim
 FULL = 0.1  # seconds until a lane with all its calls in flight is asked again
 SPARE, LEAST = 4, 5  # how many times the room is counted of what is due, and how much for everybody
 LINGER = 10.0  # a retry that is due this soon is worth staying for
@@ -49,9 +50,9 @@ class Booking:
 
 async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
     """Ask until nothing is due for a moment, the time is up, or the worker stops. True when work may be left."""
-    database = Database()
-    flights = Flights(database)
-    runner = Runner(database, flights, deadline=time.monotonic() + budget_seconds, stop=stop)
+    claiming, storing = Database(), Database()  # claims do not wait for what is being stored
+    flights = Flights(storing)
+    runner = Runner(claiming, flights, deadline=time.monotonic() + budget_seconds, stop=stop)
     keepers = [asyncio.create_task(flights.keep_leases()), asyncio.create_task(flights.store_outcomes())]
     work = asyncio.create_task(runner.work())
     try:
@@ -64,7 +65,8 @@ async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
         for task in (work, *keepers):
             task.cancel()
         await asyncio.gather(work, *keepers, return_exceptions=True)
-        await database.aclose()  # what is being stored is stored now, or never
+        await claiming.aclose()
+        await storing.aclose()  # what is being stored is stored now, or never
         await flights.abandon()
 
 
@@ -87,11 +89,11 @@ class Runner:
     async def _ask_what_is_due(self) -> bool:
         while not self._stop() and time.monotonic() < self._deadline:
             self._flights.changed.clear()
-            room = settings.SCAN_CONCURRENCY - len(self._flights)
+            room = settings.SCAN_CONCURRENCY - self._flights.under_way
             due = await self._database(self._due, room) if room > 0 else []
             self._hungry = room <= 0
             if due:
-                await self._ask(due)
+                await self._ask(due, room=room)
             elif not self._flights and not await self._soon():
                 return False
             await self._doze()
@@ -112,9 +114,14 @@ class Runner:
                 while self._flights and not self._hungry:
                     self._flights.changed.clear()
                     await self._flights.changed.wait()
+                await asyncio.sleep(TOGETHER)
 
-    async def _ask(self, due: Sequence[DueLane]) -> None:
-        wanted = self._wanted(due)
+    async def _ask(self, due: Sequence[DueLane], *, room: int) -> None:
+        flights = self._flights
+        wanted, more = shared(
+            due, room=room, flying=flights.places(), suspects=flights.suspects, paused=self._paused.keys()
+        )
+        self._hungry |= more
         routes = await self._database(self._routes, wanted)
         usable: dict[tuple[str, str], tuple[Lane, list[DueLane]]] = {}
         for one, route in zip(wanted, routes, strict=True):
@@ -126,18 +133,6 @@ class Runner:
         held = await self._database(self._claim, [one for booking in bookings for one in booking.due])
         for booking in bookings:
             await self._board(booking, [(one, route) for one, route in held if booking.is_for(one)])
-
-    def _wanted(self, due: Sequence[DueLane]) -> list[DueLane]:
-        """No lane takes more than its share of the room, and no organization more than its own."""
-        lanes, flying = by_lane(allowed(due, suspects=self._flights.suspects)), self._flights.by_lane()
-        share = max(1, settings.SCAN_CONCURRENCY // len({key for key, _ in lanes} | set(flying) or {None}))
-        places, wanted = self._flights.places(), []
-        for key, some in lanes:
-            room = share - flying[key]
-            self._hungry |= sum(one.count for one in some) >= room
-            if key not in self._paused:
-                wanted += fair(some, room=room, flying=places)
-        return wanted
 
     async def _book(self, usable: Sequence[tuple[Lane, Sequence[DueLane]]]) -> list[Booking]:
         wants = [sum(one.count for one in some) for _, some in usable]

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 
@@ -13,12 +14,32 @@ from django.conf import settings
 
 from scans.due import DueLane
 
+LaneKey = tuple[str, str]  # lane, engine
 Place = tuple[str, str, int]  # lane, engine, organization
 
 
+def shared(
+    due: Iterable[DueLane], *, room: int, flying: Mapping[Place, int], suspects: int, paused: Collection[LaneKey]
+) -> tuple[list[DueLane], bool]:
+    """What to ask of it where `room` is left in this process: no lane takes more than its share of all the room, no
+    organization more than its own. True when more is due in a lane than it has room for."""
+    lanes, busy = by_lane(due), Counter[LaneKey]()
+    for (lane, engine, _), count in flying.items():
+        busy[lane, engine] += count
+    open_lanes = {key for key, some in lanes if any(_spare(one) > 0 for one in some)} | set(busy)
+    share = max(1, settings.SCAN_CONCURRENCY // max(1, len(open_lanes)))
+    rooms = {key: share - busy[key] for key, _ in lanes}
+    more = any(sum(one.count for one in some) >= rooms[key] for key, some in lanes)
+    asked = [one for key, some in lanes if key not in paused for one in some]
+    kept = by_lane(allowed(asked, rooms=rooms, flying=flying, suspects=suspects))
+    fairly = [one for key, some in kept for one in fair(some, room=rooms[key], flying=flying)]
+    return fair(fairly, room=room, flying=flying), more
+
+
 def fair(due: Iterable[DueLane], *, room: int, flying: Mapping[Place, int]) -> list[DueLane]:
-    """At most `room` of what is due in one lane: each next one for the organization that has the fewest in flight here,
-    so that neither many scans nor a large one let another organization wait."""
+    """At most `room` of what is due: each next one where the fewest are in flight. Of one lane that is for the
+    organization that has the fewest there, so that neither many scans nor a large one let another organization wait; of
+    one organization, in the lane that it has the fewest in."""
     entries = list(due)
     given = [0] * len(entries)
     heap = [
@@ -35,23 +56,24 @@ def fair(due: Iterable[DueLane], *, room: int, flying: Mapping[Place, int]) -> l
     return [replace(one, count=count) for one, count in zip(entries, given, strict=True) if count]
 
 
-def allowed(due: Iterable[DueLane], *, suspects: int) -> list[DueLane]:
-    """What is left of it when no organization exceeds `SCAN_ORG_CONCURRENCY`, its lanes sharing what it has left, and
-    suspects come one at a time: one of them may be what kills its worker."""
-    spare: dict[int, int] = {}
-    kept = []
-    for _, lane in _in_any_order(due):
-        for one in lane:
-            left = spare.setdefault(one.org_id, settings.SCAN_ORG_CONCURRENCY - one.busy)
-            count = min(one.count, left, 1 - suspects if one.suspect else left)
-            if count > 0:
-                spare[one.org_id] -= count
-                suspects += one.suspect
-                kept.append(replace(one, count=count))
-    return kept
+def allowed(
+    due: Iterable[DueLane], *, rooms: Mapping[LaneKey, int], flying: Mapping[Place, int], suspects: int
+) -> list[DueLane]:
+    """What is left of it where no organization exceeds `SCAN_ORG_CONCURRENCY` and nothing its lane's room, an
+    organization's lanes with room sharing what it has left; suspects come one at a time: one of them may be what kills
+    its worker."""
+    by_org: dict[int, list[DueLane]] = {}
+    for one in _in_any_order(due):
+        count = min(one.count, rooms[_lane(one)])
+        if one.suspect:
+            count = min(count, 1 - suspects)
+            suspects += max(0, count)
+        if count > 0:
+            by_org.setdefault(one.org_id, []).append(replace(one, count=count))
+    return [kept for some in by_org.values() for kept in fair(some, room=_spare(some[0]), flying=flying)]
 
 
-def by_lane(due: Iterable[DueLane]) -> list[tuple[tuple[str, str], list[DueLane]]]:
+def by_lane(due: Iterable[DueLane]) -> list[tuple[LaneKey, list[DueLane]]]:
     """What is due, under its lane and engine."""
     return [(key, list(some)) for key, some in groupby(sorted(due, key=_lane), key=_lane)]
 
@@ -60,12 +82,18 @@ def place(one: DueLane) -> Place:
     return one.lane, one.engine, one.org_id
 
 
-def _in_any_order(due: Iterable[DueLane]) -> Sequence[tuple[tuple[str, str], list[DueLane]]]:
-    """No lane is always first to take of what an organization may still ask."""
-    lanes = by_lane(due)
-    random.shuffle(lanes)
-    return lanes
+def _spare(one: DueLane) -> int:
+    """How many more answers its organization may have in flight."""
+    cap: int = settings.SCAN_ORG_CONCURRENCY
+    return cap - one.busy
 
 
-def _lane(one: DueLane) -> tuple[str, str]:
+def _in_any_order(due: Iterable[DueLane]) -> list[DueLane]:
+    """Nobody's suspect is always first."""
+    entries = list(due)
+    random.shuffle(entries)
+    return entries
+
+
+def _lane(one: DueLane) -> LaneKey:
     return one.lane, one.engine

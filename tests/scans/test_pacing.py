@@ -67,9 +67,7 @@ def test_a_provider_that_refuses_grounds_what_waits_for_its_slot(scan: Scan, sim
         now = time.monotonic()
         for number, (one, ticket) in enumerate(zip(held, got.tickets, strict=True)):
             flights.take_off(one, lane, at=now + 600 * (number > 0), ticket=ticket)
-        while len(flights):
-            await flights.changed.wait()
-            flights.changed.clear()
+        await flights.stored()
         storing.cancel()
         await database.aclose()
         await gateway.close()

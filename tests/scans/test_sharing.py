@@ -4,10 +4,13 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,12 +20,13 @@ from prompts import gateway
 from prompts.llm.simulator.server import Running
 from prompts.models import Brand, Project
 from scans import claims
+from scans.asking import missed_slot
 from scans.claims import Claimed
 from scans.database import Database
 from scans.due import DueLane
 from scans.flights import LATE, Flights
 from scans.lanes import Lanes
-from scans.sharing import allowed, by_lane, fair
+from scans.sharing import allowed, by_lane, fair, shared
 from tests.scans.running import ENGINES, add_prompts, answers_of, make_project, run, started, statuses
 
 LANE, ENGINE = "sim-openai|openai:gpt-5-mini", ENGINES[0]
@@ -45,19 +49,66 @@ def test_nobody_gets_more_while_somebody_with_less_still_wants(counts: list[int]
             assert all(got[org_id] + flying[org_id] >= got[one] + flying[one] - 1 for one in got if got[one])
 
 
+def may(
+    entries: list[DueLane],
+    *,
+    full: Collection[str] = (),
+    flying: Mapping[str, int] = MappingProxyType({}),
+    suspects: int = 0,
+) -> list[DueLane]:
+    """What the first organization has in flight by lane in `flying`; no room in lanes that are `full`."""
+    rooms = {(one.lane, one.engine): 0 if one.lane in full else 100 for one in entries}
+    places = {(lane, ENGINE, 1): count for lane, count in flying.items()}
+    return allowed(entries, rooms=rooms, flying=places, suspects=suspects)
+
+
 def test_an_organizations_cap_spans_its_lanes(settings: Any) -> None:
     settings.SCAN_ORG_CONCURRENCY = 10
-    kept = allowed([due(1, 8, busy=4), due(1, 8, busy=4, lane="another"), due(2, 3)], suspects=0)
+    kept = may([due(1, 8, busy=4), due(1, 8, busy=4, lane="another"), due(2, 3)])
     total = Counter[int]()
     for one in kept:
         total[one.org_id] += one.count
     assert total == {1: 6, 2: 3}
 
 
+def test_what_an_organization_has_left_goes_to_its_lanes_with_room(settings: Any) -> None:
+    settings.SCAN_ORG_CONCURRENCY = 30
+    entries = [due(1, 50, busy=20, lane=lane) for lane in ("full", "busy", "idle")]
+    for _ in range(20):  # whichever lane is looked at first
+        kept = may(entries, full={"full"}, flying={"full": 10, "busy": 8, "idle": 2})
+        assert {one.lane: one.count for one in kept} == {"busy": 2, "idle": 8}
+
+
+@given(
+    counts=st.lists(st.integers(0, 60), min_size=9, max_size=9),
+    flying=st.lists(st.integers(0, 12), min_size=9, max_size=9),
+    paused=st.sets(st.sampled_from("abc")),
+)
+def test_nothing_that_is_shared_out_exceeds_the_room(counts: list[int], flying: list[int], paused: set[str]) -> None:
+    """Three lanes of three organizations; what flies in a lane may be more than its share, from when it was alone."""
+    places = {(lane, ENGINE, org_id): flying[3 * at + org_id] for at, lane in enumerate("abc") for org_id in range(3)}
+    entries = [
+        due(org_id, counts[3 * at + org_id], lane=lane)
+        for at, lane in enumerate("abc")
+        for org_id in range(3)
+        if counts[3 * at + org_id]
+    ]
+    room = max(0, 60 - sum(flying))
+    with override_settings(SCAN_CONCURRENCY=60):
+        given, _ = shared(entries, room=room, flying=places, suspects=0, paused={(lane, ENGINE) for lane in paused})
+    assert sum(one.count for one in given) <= room
+    assert not any(one.lane in paused for one in given)
+    for at, lane in enumerate("abc"):
+        got = sum(one.count for one in given if one.lane == lane)
+        assert got == 0 or got + sum(flying[3 * at : 3 * at + 3]) <= 60 // len({one.lane for one in entries})
+    if room and not paused and sum(counts) >= 60 and all(n == 0 for n in flying):
+        assert given
+
+
 def test_suspects_come_one_at_a_time() -> None:
     entries = [due(1, 5, suspect=True), due(2, 5, suspect=True), due(3, 2)]
-    assert sum(one.count for one in allowed(entries, suspects=0) if one.suspect) == 1
-    assert [one for one in allowed(entries, suspects=1) if one.suspect] == []
+    assert sum(one.count for one in may(entries) if one.suspect) == 1
+    assert [one for one in may(entries, suspects=1) if one.suspect] == []
     assert [len(some) for _, some in by_lane(entries)] == [3]
 
 
@@ -147,7 +198,7 @@ def test_a_slot_that_was_slept_through_is_not_sent(project: Project, simulator: 
         storing = asyncio.create_task(flights.store_outcomes())
         got = await gateway.grant(lane, want=1)
         flights.take_off(held, lane, at=time.monotonic() - LATE - 0.1, ticket=got.tickets[0])
-        await flights.changed.wait()
+        await flights.stored()
         storing.cancel()
         await database.aclose()
         await gateway.close()
@@ -156,3 +207,32 @@ def test_a_slot_that_was_slept_through_is_not_sent(project: Project, simulator: 
     [answer] = answers_of(scan)
     assert (answer.status, answer.attempts) == ("pending", 0)
     assert simulator.stats()["totals"]["requests"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_has_ended_takes_no_room_but_for_what_no_transaction_takes(
+    project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scans.flights.MOST_STORED", 2)
+    add_prompts(project, 5)
+    started(project)
+    flying, *ended = claim(4)
+    lane = Lanes().of(flying.org_id, flying.engine)
+    assert isinstance(lane, gateway.Lane)
+
+    async def rooms() -> tuple[int, int]:
+        database = Database()
+        flights = Flights(database)
+        flights.take_off(flying, lane, at=time.monotonic() + 600, ticket="")
+        for one in ended:
+            flights.report(missed_slot(one))
+        under_way = flights.under_way  # one in flight, two of the three that ended go into the database at once
+        storing = asyncio.create_task(flights.store_outcomes())
+        await flights.stored(left=1)
+        storing.cancel()
+        await flights.land(lambda: True)
+        await database.aclose()
+        await gateway.close()
+        return under_way, sum(flights.places().values())
+
+    assert asyncio.run(rooms()) == (2, 0)

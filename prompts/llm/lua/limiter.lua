@@ -248,7 +248,7 @@ local function limiter_grow(lane, in_flight, age)
   lane.latency = lane.latency and lane.latency + (age - lane.latency) * 0.1 or age
   lane.usual = lane.usual and lane.usual + (age - lane.usual) * 0.001 or age
   if in_flight * 2 < lane.window or lane.latency > lane.usual * 2 then return end
-  local step = lane.window < lane.calm and 0.5 or 1 / lane.window
+  local step = lane.window < lane.calm and 1 or 1 / lane.window
   lane.window = math.min(WIDEST, lane.window + step)
 end
 
