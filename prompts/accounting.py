@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.lanes import End
 from prompts.llm.limiter import Spent
 from prompts.llm.types import RateLimits, Usage
+from prompts.slots import kept
 
 if TYPE_CHECKING:
     from prompts.gateway import Errand
@@ -121,7 +122,8 @@ async def accounted(errand: Errand) -> AsyncGenerator[Attempt, None]:
     """Whatever happens inside, and however it ends, is accounted once; also when the caller is cancelled meanwhile."""
     attempt = Attempt(errand)
     try:
-        yield attempt
+        async with kept() if errand.slip is None else nullcontext():  # who books by itself keeps many slots at once
+            yield attempt
     except LlmError as error:
         attempt.failed(error)
         raise

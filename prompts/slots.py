@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +23,7 @@ from prompts.llm.types import Credential, Limits
 
 logger = logging.getLogger("prompter.llm")
 
+RENEW = 5.0  # seconds between two words to the lanes of what is still under way
 REDIS_PAUSE = 2.0  # seconds until an unreachable Redis is asked again
 _REASONS = {
     Refusal.PACE: "limited",
@@ -138,3 +141,19 @@ async def keep_slots() -> None:
         await traffic.renew()
     except traffic.UNREACHABLE as error:
         logger.warning("redis is not reachable, calls under way are not counted: %s", type(error).__name__)
+
+
+@asynccontextmanager
+async def kept() -> AsyncGenerator[None, None]:
+    """A call that takes longer than a ticket holds counts until it has ended."""
+    keeper = asyncio.create_task(_keep())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+
+
+async def _keep() -> None:
+    while True:
+        await asyncio.sleep(RENEW)
+        await keep_slots()

@@ -15,6 +15,7 @@ from django.conf import settings
 from prompts import ledger
 from prompts.gateway import Lane, give_back, give_up, keep_slots
 from prompts.llm.errors import ErrorKind
+from prompts.slots import RENEW
 from scans import claims
 from scans.asking import missed_slot, outcome_of
 from scans.claims import Claimed, Lease
@@ -29,7 +30,6 @@ logger = logging.getLogger("prompter.scans")
 GATHER, GATHER_EACH, GATHER_MOST = 0.02, 0.00025, 0.1
 MOST_STORED = 100  # answers in one transaction
 WATCH = 1.0  # seconds until a cancelled scan is noticed
-RENEW = 5.0  # seconds between two words to the lanes of what is still under way
 LATE = 1.0  # seconds after which a slot is not ours any more
 GRACE = 8.0  # seconds that calls under way get when the worker stops
 

@@ -12,6 +12,7 @@ from prompts import budgets, gateway, traffic
 from prompts.gateway import EmbedCall, EngineUnavailable
 from prompts.llm import catalog
 from prompts.llm.errors import ErrorKind, LlmError
+from prompts.llm.lanes import keys
 from prompts.llm.types import Provider
 from prompts.models import LlmCall
 from tests.prompts.asking import GEMINI, HASTY, OPENAI, QUESTION, call_of, in_thread, lane_of, ledger, outcomes, paused
@@ -100,6 +101,21 @@ async def test_a_refusal_for_longer_than_anybody_waits_is_given_back_at_once(org
     assert got.reason == "limited"
     assert 35 < got.retry_in <= 40
     assert (await paused(lane)).until is not None
+
+
+async def test_a_call_that_takes_longer_than_a_ticket_holds_counts_until_it_ends(
+    org, lane, simulator, redis, monkeypatch
+):
+    monkeypatch.setattr("prompts.slots.RENEW", 0.05)
+    simulator.options(latency=1.5)
+    asking = asyncio.create_task(gateway.ask(call_of(org, lane)))
+    seen = set()
+    while not asking.done():
+        seen |= {until for _, until in redis.zrange(keys(lane.key)[2], 0, -1, withscores=True)}
+        await asyncio.sleep(0.02)
+    await asking
+    assert len(seen) > 3  # moments at which it would have counted as lost
+    assert redis.zcard(keys(lane.key)[2]) == 0
 
 
 async def test_five_failures_pause_the_lane_for_everybody(org, lane, simulator):
