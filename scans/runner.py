@@ -28,7 +28,7 @@ from scans.store import gave_up
 
 HORIZON = 1.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
 POLL = 0.5  # seconds until new work is noticed
-TOGETHER = 0.05  # seconds in which calls that end are replaced with one claim
+TOGETHER = 0.05  # seconds in which what ends and what has a slot again is claimed at once: well within the horizon
 FULL = 0.1  # seconds until a lane with all its calls in flight is asked again
 SPARE, LEAST = 4, 5  # how many times the room is counted of what is due, and how much for everybody
 LINGER = 10.0  # a retry that is due this soon is worth staying for
@@ -107,7 +107,7 @@ class Runner:
         """Until a lane may be asked again, answers made room, or it is time to look for new work."""
         now = time.monotonic()
         self._paused = {key: until for key, until in self._paused.items() if until > now}
-        pause = min([POLL, *(until - now for until in self._paused.values())])
+        pause = max(TOGETHER, min([POLL, *(until - now for until in self._paused.values())]))
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._flights.changed.wait()

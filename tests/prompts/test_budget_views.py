@@ -75,6 +75,17 @@ def test_a_project_has_a_budget_of_its_own(page: Client, org: Organization, proj
         assert Budget.objects.for_org(org).get().project_id == project.pk
 
 
+def test_the_list_says_which_projects_budgets_are_used_up(page: Client, org: Organization, project: Project) -> None:
+    page.post(BUDGETS, {"money": "10"})
+    page.post(PROJECT_BUDGET, {"money": "1.20"})
+    assert "sed up</span>" not in page.get(BUDGETS).content.decode()
+    for state in ("Nearly used up</span>", "Used up</span>"):
+        call(org, project=project)
+        call(org, project=project)
+        body = page.get(BUDGETS).content.decode()
+        assert body.count(state) == 1, state
+
+
 def test_members_and_viewers_see_neither_budgets_nor_costs(
     member: User, viewer: User, client_of: ClientOf, project: Project
 ) -> None:
