@@ -156,6 +156,14 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {"default": env.database(DATABASE_URL)}
 DATABASE_POOL = env.flag("DATABASE_POOL", default=not TESTING)
 DATABASES["default"].setdefault("OPTIONS", {})
+# A database machine that is gone without a word is noticed while a statement waits for it.
+DATABASES["default"]["OPTIONS"] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    **DATABASES["default"]["OPTIONS"],
+}
 if DATABASE_POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
@@ -353,6 +361,9 @@ ORG_DELETION_GRACE_DAYS = env.integer("ORG_DELETION_GRACE_DAYS", default=14, lea
 # A worker that is alive renews what it holds three times in as long.
 SCAN_LEASE_SECONDS = env.integer("SCAN_LEASE_SECONDS", default=20, least=1)
 SCAN_DEADLINE_HOURS = env.integer("SCAN_DEADLINE_HOURS", default=48, least=1)
+# Seconds that a transaction may do nothing before the database ends it: whoever holds locks that others wait for is
+# stopped, or gone. Less than a lease, so that nobody loses one by waiting.
+TRANSACTION_IDLE_SECONDS = max(5.0, SCAN_LEASE_SECONDS / 2)
 # Answers that one worker process asks at a time.
 SCAN_CONCURRENCY = env.integer("SCAN_CONCURRENCY", default=400, least=1)
 # Answers of one organization that all worker processes together ask and store at a time: a little more than one asks.

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.conf import settings
 from django.db import connection, models, transaction
 
 if TYPE_CHECKING:
@@ -100,9 +101,15 @@ def _apply(scope: Scope) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('app.org', %s, true), set_config('app.user', %s, true),"
-            " set_config('app.all_orgs', %s, true)",
-            [str(scope.org_id or ""), str(scope.user_id or ""), "on" if scope.everything else ""],
+            " set_config('app.all_orgs', %s, true), set_config('idle_in_transaction_session_timeout', %s, true)",
+            [str(scope.org_id or ""), str(scope.user_id or ""), "on" if scope.everything else "", _idle()],
         )
+
+
+def _idle() -> str:
+    """What a process that is stopped, or whose machine is gone, in the middle of a transaction has locked is free
+    again after so many milliseconds."""
+    return str(round(settings.TRANSACTION_IDLE_SECONDS * 1000))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain, repeat
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 logger = logging.getLogger("prompter.scans")
 
@@ -21,6 +21,7 @@ T = TypeVar("T")
 # A restart, a failover: what was asked meanwhile is paid for, and nobody else can take it over either.
 PATIENCE = 300.0
 PAUSES = (0.1, 0.25, 0.5, 1.0)
+_STOOD_STILL = "25P03"  # idle_in_transaction_session_timeout
 LONGEST = 2.0  # seconds between tries: leases must be renewed soon after the database is back
 
 
@@ -35,8 +36,8 @@ class Database:
         for pause in chain(PAUSES, repeat(LONGEST)):
             try:
                 return await self._run(partial(function, *args, **kwargs))
-            except (OperationalError, InterfaceError) as error:
-                if time.monotonic() > give_up:
+            except (OperationalError, InterfaceError, InternalError) as error:
+                if not _may_pass(error) or time.monotonic() > give_up:
                     raise
                 logger.warning("the database failed, trying again: %s", type(error).__name__)
                 await self._run(connection_closed)
@@ -49,6 +50,11 @@ class Database:
     async def aclose(self) -> None:
         await self._run(connection_closed)
         self._thread.shutdown()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether it is the connection's end: the server also ends a transaction in which this process stood still."""
+    return not isinstance(error, InternalError) or getattr(error.__cause__, "sqlstate", "") == _STOOD_STILL
 
 
 def connection_closed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -59,6 +60,12 @@ _BUSY = """
 SELECT org_id, count(*) FROM scans_answer WHERE status = 'claimed' AND org_id = ANY(%s) GROUP BY org_id
 """
 
+_TRY = """
+SELECT org FROM unnest(%(orgs)s::bigint[], %(keys)s::int[]) AS k(org, key)
+WHERE pg_try_advisory_xact_lock(%(namespace)s, key)
+"""
+_PAUSES = (0.005, 0.01, 0.02, 0.04)  # seconds between tries to claim for an organization that somebody claims for
+
 
 def due_lanes(*, limit: int, suspect: int) -> list[DueLane]:
     """Every organization with answers to ask now in a lane, counting at most `limit` for each; `suspect` is how many
@@ -70,15 +77,14 @@ def due_lanes(*, limit: int, suspect: int) -> list[DueLane]:
 
 def within_caps(wanted: Sequence[DueLane]) -> list[DueLane]:
     """What of it may be claimed in this transaction without any organization having more than `SCAN_ORG_CONCURRENCY`
-    answers in flight, whoever claims at the same time: the others wait until this transaction has ended."""
+    answers in flight, whoever claims at the same time. An organization that somebody else claims for waits for the next
+    turn: whoever that is may have been stopped in the middle of it."""
     orgs = sorted({one.org_id for one in wanted})
     with connection.cursor() as cursor:
-        # In one order everywhere, and before any row is locked.
-        keys = [org_id % 2_147_483_647 for org_id in orgs]
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, org) FROM unnest(%s::int[]) AS org", [_CLAIMING, keys])
-        cursor.execute(_BUSY, [orgs])
+        ours = _locked(orgs)
+        cursor.execute(_BUSY, [ours])
         busy = dict(cursor.fetchall())
-    spare = {org_id: settings.SCAN_ORG_CONCURRENCY - busy.get(org_id, 0) for org_id in orgs}
+    spare = dict.fromkeys(orgs, 0) | {org_id: settings.SCAN_ORG_CONCURRENCY - busy.get(org_id, 0) for org_id in ours}
     kept = []
     for one in wanted:
         count = min(one.count, spare[one.org_id])
@@ -86,3 +92,19 @@ def within_caps(wanted: Sequence[DueLane]) -> list[DueLane]:
             spare[one.org_id] -= count
             kept.append(replace(one, count=count))
     return kept
+
+
+def _locked(orgs: Sequence[int]) -> list[int]:
+    """Those that nobody else claims for, from now until this transaction ends. Claims take milliseconds, so that it is
+    worth looking again; all are taken before any row is locked."""
+    ours: list[int] = []
+    with connection.cursor() as cursor:
+        for pause in (*_PAUSES, 0.0):
+            left = [org_id for org_id in orgs if org_id not in ours]
+            keys = [org_id % 2_147_483_647 for org_id in left]
+            cursor.execute(_TRY, {"namespace": _CLAIMING, "orgs": left, "keys": keys})
+            ours += [org_id for (org_id,) in cursor.fetchall()]
+            if len(ours) == len(orgs):
+                break
+            time.sleep(pause)
+    return ours

@@ -47,13 +47,15 @@ class Flight:
 
 
 class Flights:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, keeping: Database | None = None) -> None:
         self.changed = asyncio.Event()  # some have ended, or were stored
         self._database = database
+        self._keeping = keeping or database
         self._store = Store()
         self._flights: dict[Lease, Flight] = {}
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._in_hand: list[Outcome] = []  # being stored
+        self._cancelled: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -117,13 +119,13 @@ class Flights:
                 await keep_slots()
             waiting = [flight.claimed for flight in self._flights.values() if not flight.sent]
             if waiting:
-                lost = await self._database(claims.lost, waiting)
+                lost = await self._keeping(claims.lost, waiting)
                 dropped = await self._drop(one.lease for one in waiting if one.id in lost)
                 if dropped:
-                    await self._database(claims.give_back, dropped, asked=False)
+                    await self._keeping(claims.give_back, dropped, asked=False)
             if self._flights and time.monotonic() - renewed_at >= interval - WATCH:
                 renewed_at = time.monotonic()
-                await self._database(claims.renew, [flight.claimed for flight in self._flights.values()])
+                await self._keeping(claims.renew, [flight.claimed for flight in self._flights.values()])
 
     async def store_outcomes(self) -> None:
         while True:
@@ -137,6 +139,8 @@ class Flights:
                 await self._store_of(org_id, list(outcomes))
             self._in_hand = []
             self.changed.set()
+            for _ in batch:
+                self._outcomes.task_done()
 
     async def _store_of(self, org_id: int, outcomes: list[Outcome]) -> None:
         await self._database(self._store, outcomes)
@@ -162,6 +166,8 @@ class Flights:
         under_way = [flight for flight in self._flights.values() if flight.task and not flight.task.done()]
         await self._return(under_way, asked=True)
         await self.stored()
+        await self._outcomes.join()  # and scans that ended with it are ended
+        await self._cut_off()
 
     async def stored(self, *, left: int = 0) -> None:
         """Until no more than `left` are held."""
@@ -171,10 +177,9 @@ class Flights:
 
     async def abandon(self) -> None:
         """Nothing is stored any more: what was paid for is booked at least."""
-        tasks = [flight.task for flight in self._flights.values() if flight.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for flight in self._flights.values():
+            self._cancel(flight)
+        await self._cut_off()
         while not self._outcomes.empty():
             self._in_hand.append(self._outcomes.get_nowait())
         for outcome in self._in_hand:
@@ -191,8 +196,7 @@ class Flights:
         known = [lease for lease in leases if lease in self._flights]
         dropped = [self._flights.pop(lease) for lease in known if not (unsent and self._flights[lease].sent)]
         for flight in dropped:
-            if flight.task:
-                flight.task.cancel()
+            self._cancel(flight)
         slots: dict[Lane, list[str]] = {}
         for flight in dropped:
             if flight.lane and not flight.sent:
@@ -200,6 +204,16 @@ class Flights:
         for lane, tickets in slots.items():
             await give_back(lane, tickets)
         return [flight.claimed for flight in dropped]
+
+    def _cancel(self, flight: Flight) -> None:
+        if flight.task and not flight.task.done():
+            flight.task.cancel()
+            self._cancelled.add(flight.task)
+            flight.task.add_done_callback(self._cancelled.discard)
+
+    async def _cut_off(self) -> None:
+        """Calls that were cut under way have said so: each has a row in the ledger to come."""
+        await asyncio.gather(*self._cancelled, return_exceptions=True)
 
 
 def _org_of(outcome: Outcome) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from prompts import clock
+from prompts import accounting, clock
 from prompts.gateway import EngineUnavailable, Lane, give_back, grant
 from prompts.llm.errors import ErrorKind
 from scans import claims
@@ -23,7 +23,7 @@ from scans.database import Database
 from scans.due import DueLane
 from scans.flights import Flights
 from scans.lanes import Lanes
-from scans.sharing import fair, shared
+from scans.sharing import LaneKey, Rest, fair, shared
 from scans.store import gave_up
 
 HORIZON = 1.0  # seconds ahead that slots are taken: short, so that a new scan's first turns come soon
@@ -50,8 +50,9 @@ class Booking:
 
 async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
     """Ask until nothing is due for a moment, the time is up, or the worker stops. True when work may be left."""
-    claiming, storing = Database(), Database()  # claims do not wait for what is being stored
-    flights = Flights(storing)
+    # Claims do not wait for what is being stored, and leases are kept whatever the others wait for.
+    claiming, storing, keeping = databases = [Database(), Database(), Database()]
+    flights = Flights(storing, keeping=keeping)
     runner = Runner(claiming, flights, deadline=time.monotonic() + budget_seconds, stop=stop)
     keepers = [asyncio.create_task(flights.keep_leases()), asyncio.create_task(flights.store_outcomes())]
     work = asyncio.create_task(runner.work())
@@ -65,9 +66,10 @@ async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
         for task in (work, *keepers):
             task.cancel()
         await asyncio.gather(work, *keepers, return_exceptions=True)
-        await claiming.aclose()
-        await storing.aclose()  # what is being stored is stored now, or never
+        for database in databases:
+            await database.aclose()  # what is being stored is stored now, or never
         await flights.abandon()
+        await accounting.close()
 
 
 class Runner:
@@ -77,7 +79,7 @@ class Runner:
         self._deadline = deadline
         self._stop = stop
         self._lanes = Lanes()
-        self._paused: dict[tuple[str, str], float] = {}
+        self._paused: dict[LaneKey, Rest] = {}
         self._places = 1  # organizations in lanes that something was due for
         self._hungry = False  # more is due than there is room for
 
@@ -106,8 +108,8 @@ class Runner:
     async def _doze(self) -> None:
         """Until a lane may be asked again, answers made room, or it is time to look for new work."""
         now = time.monotonic()
-        self._paused = {key: until for key, until in self._paused.items() if until > now}
-        pause = max(TOGETHER, min([POLL, *(until - now for until in self._paused.values())]))
+        self._paused = {key: rest for key, rest in self._paused.items() if rest.until > now}
+        pause = max(TOGETHER, min([POLL, *(rest.until - now for rest in self._paused.values())]))
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._flights.changed.wait()
@@ -118,9 +120,7 @@ class Runner:
 
     async def _ask(self, due: Sequence[DueLane], *, room: int) -> None:
         flights = self._flights
-        wanted, more = shared(
-            due, room=room, flying=flights.places(), suspects=flights.suspects, paused=self._paused.keys()
-        )
+        wanted, more = shared(due, room=room, flying=flights.places(), suspects=flights.suspects, paused=self._paused)
         self._hungry |= more
         routes = await self._database(self._routes, wanted)
         usable: dict[tuple[str, str], tuple[Lane, list[DueLane]]] = {}
@@ -147,7 +147,7 @@ class Runner:
                 bookings.append(Booking(tuple(due), lane, tuple(zip(at, granted.tickets, strict=True))))
             else:
                 wait = min(FULL, granted.retry_in) if granted.reason == "full" else granted.retry_in
-                self._paused[lane.key, some[0].engine] = now + wait
+                self._paused[lane.key, some[0].engine] = Rest.after(granted.reason, now=now, seconds=wait)
         return bookings
 
     async def _board(self, booking: Booking, held: Sequence[tuple[Claimed, Route]]) -> None:

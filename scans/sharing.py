@@ -6,8 +6,8 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from django.conf import settings
@@ -15,19 +15,41 @@ from django.conf import settings
 from scans.due import DueLane
 
 LaneKey = tuple[str, str]  # lane, engine
+LONG = 10.0  # seconds
+_SHUT = frozenset({"breaker_open", "day_spent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """When by the monotonic clock a lane may be asked for slots again, and whether that is a matter of its pace."""
+
+    until: float
+    is_long: bool = False
+
+    @classmethod
+    def after(cls, reason: str, *, now: float, seconds: float) -> Rest:
+        return cls(now + seconds, reason in _SHUT or seconds > LONG)
+
+
 Place = tuple[str, str, int]  # lane, engine, organization
 
 
 def shared(
-    due: Iterable[DueLane], *, room: int, flying: Mapping[Place, int], suspects: int, paused: Collection[LaneKey]
+    due: Iterable[DueLane], *, room: int, flying: Mapping[Place, int], suspects: int, paused: Mapping[LaneKey, Rest]
 ) -> tuple[list[DueLane], bool]:
     """What to ask of it where `room` is left in this process: no lane takes more than its share of all the room, no
     organization more than its own. True when more is due in a lane than it has room for."""
     lanes, busy = by_lane(due), Counter[LaneKey]()
     for (lane, engine, _), count in flying.items():
         busy[lane, engine] += count
-    open_lanes = {key for key, some in lanes if any(_spare(one) > 0 for one in some)} | set(busy)
-    share = max(1, settings.SCAN_CONCURRENCY // max(1, len(open_lanes)))
+    # Lanes that nothing may be asked in for long, or nothing is due in, leave to the others what they do not use.
+    takers = {
+        key
+        for key, some in lanes
+        if not (key in paused and paused[key].is_long) and any(_spare(one) > 0 for one in some)
+    }
+    taken = sum(count for key, count in busy.items() if key not in takers)
+    share = max(1, (settings.SCAN_CONCURRENCY - taken) // max(1, len(takers)))
     rooms = {key: share - busy[key] for key, _ in lanes}
     more = any(sum(one.count for one in some) >= rooms[key] for key, some in lanes)
     asked = [one for key, some in lanes if key not in paused for one in some]

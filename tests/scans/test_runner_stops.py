@@ -1,13 +1,18 @@
 """What a runner does when it is told to stop, when its scan is cancelled, and when there is more to do."""
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from orgs.scoping import org_scope
+from prompts import gateway
 from prompts.llm.simulator.server import Running
 from prompts.models import Project
-from scans import store
+from scans import runner, store
+from scans.ending import finish_scans
 from scans.launch import cancel_scan
 from tests.scans.running import (
     add_prompts,
@@ -95,6 +100,55 @@ def test_a_stopping_runner_does_not_wait_for_ever(
     [answer] = answers_of(scan)
     assert (answer.status, answer.attempts) == ("pending", 1)
     assert [call.outcome for call in calls(project)] == ["cancelled"]
+
+
+def test_every_call_that_a_stopping_runner_cuts_is_in_the_ledger(
+    project: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them at once than there are threads that book, in a process that ends right after."""
+    monkeypatch.setattr("scans.flights.GRACE", 0.2)
+    add_prompts(project, 20)
+    simulator.fault("hang", times=40)
+    scan = started(project)
+
+    def booked() -> list[str]:
+        try:
+            return [call.outcome for call in calls(project)]
+        finally:
+            connection.close()
+
+    async def once() -> list[str]:
+        await runner.run(budget_seconds=30.0, stop=lambda: simulator.stats()["totals"]["in_flight"] >= 20)
+        try:
+            return await asyncio.to_thread(booked)  # before anything else of this process is closed
+        finally:
+            await gateway.close()
+
+    gateway.preload()
+    assert asyncio.run(once()) == ["cancelled"] * simulator.stats()["totals"]["requests"]
+    assert statuses(scan) == {"pending": 20}
+
+
+def test_a_run_that_ends_has_ended_its_scan(
+    basket: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still on its way when nothing is left to ask is not given up as if the runner had broken."""
+
+    def slowly(org_id: int, scan_ids: Any) -> None:
+        time.sleep(1.0)
+        finish_scans(org_id, scan_ids)
+
+    async def record(*_: Any, **__: Any) -> None:
+        again.append(True)
+
+    again: list[bool] = []
+    monkeypatch.setattr("scans.flights.finish_scans", slowly)
+    monkeypatch.setattr("scans.flights.ledger.record", record)
+    scan = started(basket)
+    assert run() is False
+    assert reread(scan).status == "done"
+    assert len(events(scan, "scan.finished")) == 1
+    assert not again
 
 
 def test_a_runner_out_of_time_finishes_what_it_has_sent(project: Project, simulator: Running) -> None:

@@ -26,7 +26,7 @@ from scans.database import Database
 from scans.due import DueLane
 from scans.flights import LATE, Flights
 from scans.lanes import Lanes
-from scans.sharing import allowed, by_lane, fair, shared
+from scans.sharing import Rest, allowed, by_lane, fair, shared
 from tests.scans.running import ENGINES, add_prompts, answers_of, make_project, run, started, statuses
 
 LANE, ENGINE = "sim-openai|openai:gpt-5-mini", ENGINES[0]
@@ -95,7 +95,9 @@ def test_nothing_that_is_shared_out_exceeds_the_room(counts: list[int], flying: 
     ]
     room = max(0, 60 - sum(flying))
     with override_settings(SCAN_CONCURRENCY=60):
-        given, _ = shared(entries, room=room, flying=places, suspects=0, paused={(lane, ENGINE) for lane in paused})
+        given, _ = shared(
+            entries, room=room, flying=places, suspects=0, paused={(lane, ENGINE): Rest(0.0) for lane in paused}
+        )
     assert sum(one.count for one in given) <= room
     assert not any(one.lane in paused for one in given)
     for at, lane in enumerate("abc"):
@@ -103,6 +105,26 @@ def test_nothing_that_is_shared_out_exceeds_the_room(counts: list[int], flying: 
         assert got == 0 or got + sum(flying[3 * at : 3 * at + 3]) <= 60 // len({one.lane for one in entries})
     if room and not paused and sum(counts) >= 60 and all(n == 0 for n in flying):
         assert given
+
+
+@pytest.mark.parametrize("dead", [0, 1, 7, 40])
+def test_lanes_that_are_shut_leave_their_share_to_the_others(dead: int, settings: Any) -> None:
+    settings.SCAN_CONCURRENCY = settings.SCAN_ORG_CONCURRENCY = 400
+    shut = [due(100 + number, 50, lane=f"dead-{number}") for number in range(dead)]
+    rests = {(one.lane, one.engine): Rest.after("breaker_open", now=0.0, seconds=30.0) for one in shut}
+    given, _ = shared([due(1, 1000), *shut], room=400, flying={}, suspects=0, paused=rests)
+    assert [one.count for one in given] == [400]
+
+
+def test_what_hangs_in_a_lane_keeps_to_its_share(settings: Any) -> None:
+    """One that is at its pace for a moment keeps its own, and what flies in a lane without work is room for nobody."""
+    settings.SCAN_CONCURRENCY = settings.SCAN_ORG_CONCURRENCY = 400
+    entries = [due(1, 1000, lane=lane) for lane in ("hangs", "paced", "works")]
+    rests = {("paced", ENGINE): Rest.after("limited", now=0.0, seconds=0.1)}
+    flying = {("hangs", ENGINE, 1): 120, ("done", ENGINE, 2): 40}
+    given, more = shared(entries, room=240, flying=flying, suspects=0, paused=rests)
+    assert {one.lane: one.count for one in given} == {"works": 120}
+    assert more
 
 
 def test_suspects_come_one_at_a_time() -> None:
@@ -158,7 +180,10 @@ def test_many_runners_at_once_keep_an_organization_within_its_cap(
     def runner() -> None:
         try:
             start.wait(10)
-            held.extend(claims.claim(fair(found, room=5, flying={})))
+            for _ in range(60):  # whoever comes while somebody else claims has another turn
+                held.extend(claims.claim(fair(found, room=5, flying={})))
+                if len(held) >= 7:
+                    break
         finally:
             connection.close()
 
