@@ -102,8 +102,11 @@ async def test_no_more_may_fly_while_answers_take_longer_than_usual():
 
 async def test_a_refusal_halves_what_may_fly_and_it_grows_slowly_from_there():
     async with timeline(known=False) as line:
-        before = await fly(line, rounds=4)
+        await fly(line, rounds=3)
+        before = len((await line.take(1_000)).delays)
         await line.refused(retry_after=0)
+        await line.land()
+        line.now += 1
         after = len((await line.take(1_000)).delays)
         await line.land()
         assert 0.4 * before < after < 0.8 * before
