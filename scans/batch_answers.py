@@ -61,7 +61,8 @@ WITH picked AS MATERIALIZED (
 )
 UPDATE scans_answer a
 SET status = 'claimed', lease_token = gen_random_uuid(), lease_until = now() + %(lease)s * interval '1 second',
-  attempts = attempts + 1, held_month = coalesce(a.held_month, date_trunc('month', now(), 'UTC') AT TIME ZONE 'UTC'),
+  batch_job_id = %(job)s, attempts = attempts + 1,
+  held_month = coalesce(a.held_month, date_trunc('month', now(), 'UTC') AT TIME ZONE 'UTC'),
   held_cost = coalesce(%(cost)s, a.held_cost)
 FROM picked WHERE a.id = picked.id
 RETURNING a.id, a.lease_token, a.org_id, a.project_id, a.scan_id, a.lane, a.engine, a.prompt_text, a.country,

@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
-from billing import meter
 from orgs.scoping import all_orgs_scope, org_scope
+from scans import allowance
 from scans.ending import finish_scans
 from scans.models import Answer, Scan
 
@@ -59,12 +59,12 @@ def _give_up_some(org_id: int, scan_id: int) -> int:
     with org_scope(org_id):
         waiting = Answer.objects.for_org(org_id).filter(scan_id=scan_id, status=Answer.Status.PENDING)
         # In the order of their ids, as the runner locks them.
-        ids = list(waiting.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True)[:MOST])
+        locked = waiting.order_by("pk").select_for_update(skip_locked=True)
+        months = dict(locked.values_list("pk", "quota_month")[:MOST])
         values = {"hours": settings.SCAN_DEADLINE_HOURS}
-        ended = waiting.filter(pk__in=ids).update(
+        ended = waiting.filter(pk__in=months).update(
             status=Answer.Status.FAILED, error_kind=DEADLINE, error=_WHY, error_values=values, finished_at=Now()
         )
-        if ended:
-            created_at = Scan.objects.for_org(org_id).values_list("created_at", flat=True).get(pk=scan_id)
-            meter.release(org_id, meter.ANSWERS, ended, at=created_at)
+        created_at = Scan.objects.for_org(org_id).values_list("created_at", flat=True).get(pk=scan_id)
+        allowance.release(org_id, months.values(), created_at=created_at)
     return ended

@@ -13,6 +13,7 @@ from billing.meter import month_of
 from prompts.estimates import answer_cost
 from prompts.llm import catalog
 from prompts.llm.types import Provider
+from scans.forecast import Forecast, Range
 from scans.models import BatchJob, Scan
 from scans.overview import EngineName, engine_name
 
@@ -84,15 +85,25 @@ def _wait(job: BatchJob) -> Wait:
     )
 
 
-def expected(engines: Sequence[str], asked: int) -> Expected:
-    """For `asked` answers of each engine."""
+def expected(engines: Sequence[str], asked: int, *, forecast: Forecast | None = None) -> Expected:
+    """For `asked` answers of each engine: of what they are forecast to cost live, else of what the catalogue says."""
     known = [engine for engine in map(_known, engines) if engine is not None and engine.batches]
-    each = [(answer_cost(engine), answer_cost(engine, batch=True)) for engine in known]
-    savings = [live - batch for live, batch in each if live is not None and batch is not None]
+    costs = {part.engine.key: part.cost for part in forecast.parts} if forecast else {}
+    each = [_saving(engine, asked, costs.get(engine.key)) for engine in known]
+    savings = [saving for saving in each if saving is not None]
     return Expected(
         batched=asked * len(known),
-        saved=sum(savings, Decimal(0)) * asked if len(savings) == len(known) else None,
+        saved=sum(savings, Decimal(0)) if len(savings) == len(known) else None,
     )
+
+
+def _saving(engine: catalog.Engine, asked: int, cost: Range | None) -> Decimal | None:
+    live, batch = answer_cost(engine), answer_cost(engine, batch=True)
+    if live is None or batch is None:
+        return None
+    if cost is None or not live:
+        return (live - batch) * asked
+    return Decimal(cost.likely) * (live - batch) / live
 
 
 def saved_this_month(org_id: int, *, project_id: int) -> Decimal:

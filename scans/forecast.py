@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Case, When
+from django.db.models import Case, QuerySet, When
 
 from prompts import traffic
 from prompts.credentials import EngineChoice
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ENOUGH = 10  # own answers of an engine that tell more than the catalogue
 MOST = 200  # of them that are looked at
-LATEST = 5  # scans in which they are looked for
+LATEST = 5  # scans in which they are looked for, and as many in economy mode for engines without batches
 _Z80 = 1.2816  # a normal distribution has 80 % within so many deviations
 _LOW, _HIGH = 0.5, 2.0  # of what the catalogue says
 _USUAL = {Surface.WEB_SEARCH: 20.0, Surface.MODEL: 8.0}  # that an answer takes where nobody has seen one
@@ -94,14 +94,20 @@ class Forecast:
 
 Samples: TypeAlias = Mapping[tuple[str, bool], Sample]
 
-# As many of each engine as are wanted, straight from an index, instead of every answer of those scans.
+# As many of each engine as are wanted, straight from an index, instead of every answer of those scans. What a batch
+# brought cost less and took nobody's time: it is no sample of what is asked live, and scans where a batch brought an
+# engine's answers are passed over instead of being walked through for the few that it did not bring.
 _SAMPLES = """
 SELECT k.engine, k.simulated, count(*), avg(tokens)::float8, coalesce(var_samp(tokens), 0)::float8, avg(cost)::float8,
   coalesce(var_samp(cost), 0)::float8, coalesce(avg(latency_ms), 0)::float8 / 1000
 FROM unnest(%(engines)s::text[], %(simulated)s::bool[]) AS k(engine, simulated), LATERAL (
-  SELECT a.input_tokens + a.output_tokens AS tokens, a.cost, a.latency_ms FROM scans_answer a
-  WHERE a.org_id = %(org)s AND a.scan_id = ANY(%(scans)s) AND a.status = 'succeeded'
-    AND a.engine = k.engine AND a.simulated = k.simulated LIMIT %(most)s
+  SELECT one.* FROM unnest(%(scans)s::bigint[]) AS s(id), LATERAL (
+    SELECT a.input_tokens + a.output_tokens AS tokens, a.cost, a.latency_ms FROM scans_answer a
+    WHERE a.org_id = %(org)s AND a.scan_id = s.id AND a.status = 'succeeded' AND a.batch_job_id IS NULL
+      AND a.engine = k.engine AND a.simulated = k.simulated LIMIT %(most)s
+  ) one WHERE NOT EXISTS (
+    SELECT 1 FROM scans_batchjob j WHERE j.scan_id = s.id AND j.engine = k.engine AND j.answered > 0
+  ) LIMIT %(most)s
 ) recent GROUP BY k.engine, k.simulated HAVING count(*) >= %(enough)s
 """
 
@@ -115,12 +121,9 @@ def forecast_of(project: Project, choices: Sequence[EngineChoice], *, asked: int
 
 def samples_of(project: Project, choices: Sequence[EngineChoice]) -> Samples:
     """The project's own latest scans come first, then those of the organization's other projects."""
-    scans = Scan.objects.for_org(project.org_id).filter(status__in=[Scan.Status.DONE, Scan.Status.PARTIAL])
-    others_last = Case(When(project=project, then=0), default=1)
-    latest = scans.order_by(others_last, "-pk").values_list("pk", flat=True)[:LATEST]
     parameters: dict[str, Any] = {
         "org": project.org_id,
-        "scans": list(latest),
+        "scans": list(_latest(project, economy=False).union(_latest(project, economy=True), all=True)),
         "engines": [one.engine.key for one in choices],
         "simulated": [one.simulated for one in choices],
         "most": MOST,
@@ -139,6 +142,12 @@ def samples_of(project: Project, choices: Sequence[EngineChoice]) -> Samples:
             )
             for engine, simulated, n, tokens, tokens_variance, cost, cost_variance, seconds in cursor.fetchall()
         }
+
+
+def _latest(project: Project, *, economy: bool) -> QuerySet[Scan, int]:
+    scans = Scan.objects.for_org(project.org_id).filter(status__in=[Scan.Status.DONE, Scan.Status.PARTIAL])
+    others_last = Case(When(project=project, then=0), default=1)
+    return scans.filter(economy=economy).order_by(others_last, "-pk").values_list("pk", flat=True)[:LATEST]
 
 
 def summed(answers: int, mean: float, variance: float, *, n: int) -> Range:

@@ -15,7 +15,7 @@ from scans import timetable
 from scans.launch import MAX_SAMPLES
 from scans.models import Answer, Schedule
 from scans.overview import EngineName
-from scans.schedule import MAX_JITTER, ScheduleFields
+from scans.schedule import MAX_JITTER, ScheduleFields, refuse_swallowing
 from scans.timetable import MAX_EXPRESSION, zones
 
 
@@ -106,7 +106,9 @@ class ScheduleForm(forms.Form):
         given: dict[str, Any] = super().clean() or {}
         if not self.errors and given["cadence"] == Schedule.Cadence.CRON:
             try:
-                given["cron"] = timetable.parse(given["cron"], given["time_zone"]).expression
+                table = timetable.parse(given["cron"], given["time_zone"])
+                given["cron"] = table.expression
+                refuse_swallowing(table, given["jitter_minutes"])
             except timetable.BadTimetable as bad:
                 self.add_error(bad.field, str(bad))
         return given

@@ -18,12 +18,12 @@ from orgs.telling import Explained, Sentence
 from prompts import budgets
 from prompts.gateway import EngineUnavailable, Lane, lane_for
 from prompts.models import Project, Prompt
-from scans import batch_jobs, holds, late, stopping
+from scans import allowance, batch_jobs, holds, late, stopping
 from scans.models import Answer, Scan
 from scans.tasks import nudge
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from accounts.models import User
 
@@ -85,7 +85,7 @@ def start_scan(
         _insert_answers(scan, lanes)
         if economy:
             batch_jobs.hand_over(scan, lanes)
-        _reserve(scan, scan.total)
+        _reserve(scan, scan.total, month=meter.month_of(scan.created_at))
         emit(scan.org_id, "scan.started", actor=actor, target=scan, data=_told(scan))
         transaction.on_commit(nudge)
     return scan
@@ -100,14 +100,13 @@ def cancel_scan(scan: Scan, *, actor: User | None) -> bool:
             return False
         batch_jobs.stop_jobs(scan)  # before the answers, as those who collect a batch lock them
         answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, status__in=Answer.OPEN)
-        _lock(answers)
+        months = _lock(answers)
         cancelled = answers.update(
             status=Answer.Status.CANCELLED, finished_at=Now(), lease_token=None, lease_until=None, **late.KEPT
         )
         scan.refresh_from_db(from_queryset=Scan.objects.for_org(scan.org_id))
         emit(scan.org_id, "scan.cancelled", actor=actor, target=scan, data={**_told(scan), "cancelled": cancelled})
-        if cancelled:
-            meter.release(scan.org_id, meter.ANSWERS, cancelled, at=scan.created_at)
+        allowance.release(scan.org_id, months, created_at=scan.created_at)
     return True
 
 
@@ -133,12 +132,13 @@ def _again(scan: Scan, which: Q, *, event: str, actor: User | None) -> int:
         if not lanes or not _reopen(scan):
             return 0
         _lock(failed)
-        reopened = sum(_ask_again(failed.filter(engine=key), lane) for key, lane in lanes.items())
+        month = meter.month_of()  # whenever it was started, it is asked now
+        reopened = sum(_ask_again(failed.filter(engine=key), lane, month=month) for key, lane in lanes.items())
         if event == "scan.resumed":
             Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(budget_stop=None)
             scan.budget_stop = None
         emit(scan.org_id, event, actor=actor, target=scan, data={**_told(scan), "retried": reopened})
-        _reserve(scan, reopened)
+        _reserve(scan, reopened, month=month)
         transaction.on_commit(nudge)
     return reopened
 
@@ -240,9 +240,9 @@ def _pages(scan: Scan, *, last: int) -> Iterator[list[Prompt]]:
         after = page[-1].pk
 
 
-def _reserve(scan: Scan, amount: int) -> None:
+def _reserve(scan: Scan, amount: int, *, month: date) -> None:
     try:
-        meter.reserve(scan.org_id, meter.ANSWERS, amount, at=scan.created_at)
+        meter.reserve(scan.org_id, meter.ANSWERS, amount, at=month)
     except meter.QuotaExceeded as exceeded:
         raise CannotStart(exceeded.said, code="quota") from exceeded
 
@@ -258,13 +258,14 @@ def _reopen(scan: Scan) -> bool:
     return bool(reopened)
 
 
-def _ask_again(failed: QuerySet[Answer], lane: Lane) -> int:
+def _ask_again(failed: QuerySet[Answer], lane: Lane, *, month: date) -> int:
     return failed.update(
         status=Answer.Status.PENDING,
         lane=lane.key,
         simulated=lane.simulated,
         due_at=_database_now(),
         batch_job=None,
+        quota_month=month,
         attempts=0,
         lost_leases=0,
         error_kind="",
@@ -274,9 +275,9 @@ def _ask_again(failed: QuerySet[Answer], lane: Lane) -> int:
     )
 
 
-def _lock(answers: QuerySet[Answer]) -> None:
-    """In the order of their ids, as the runner does: no two wait for each other in a circle."""
-    list(answers.order_by("pk").select_for_update().values_list("pk"))
+def _lock(answers: QuerySet[Answer]) -> list[date | None]:
+    """In the order of their ids, as the runner does: no two wait for each other in a circle. Their quota's months."""
+    return list(answers.order_by("pk").select_for_update().values_list("quota_month", flat=True))
 
 
 def _told(scan: Scan) -> dict[str, object]:

@@ -263,7 +263,6 @@ class Answer(OrgModel):
         related_name="answers",
         help_text="The batch it was handed over with.",
     )
-
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     due_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Calls made.")
@@ -274,6 +273,7 @@ class Answer(OrgModel):
     held_cost = models.DecimalField(
         max_digits=14, decimal_places=8, null=True, blank=True, editable=False, help_text="What it may cost at most."
     )
+    quota_month = models.DateField(null=True, editable=False)  # whose allowance it is of; none: the month it was made
 
     text = models.TextField(blank=True)
     model = models.CharField(max_length=120, blank=True, help_text="The model id that the provider says answered.")

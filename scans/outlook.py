@@ -23,8 +23,8 @@ _MOST_IN_WINDOW = 24 * 30 + 1  # a schedule starts once an hour at most
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """`slots` are the next times, `answers` and `forecast` one scan's, `scans` and `month_cost` (USD, None where a
-    price is unknown) those of the next 30 days; `economy` is what that mode saves on one scan, `saved` what it has
-    saved this month."""
+    price is unknown) those of the next 30 days in its mode; `economy` is what that mode saves on one scan, `saved`
+    what it has saved this month."""
 
     slots: list[datetime]
     answers: int
@@ -45,17 +45,23 @@ def outlook_of(schedule: Schedule, project: Project) -> Outlook:
     prompts = Prompt.objects.for_org(project.org_id).filter(project=project, is_active=True, archived_at=None).count()
     asked = prompts * (schedule.samples or project.samples)
     forecast = _of_engines(project, engines, asked)
-    cost = forecast.cost if forecast and not forecast.unpriced else None
+    saving = economy.expected(engines, asked, forecast=forecast)
     return Outlook(
         slots=slots[:NEXT],
         answers=asked * len(engines),
         forecast=forecast,
         scans=scans,
         month_answers=asked * len(engines) * scans,
-        month_cost=cost.likely * scans if cost else None,
-        economy=economy.expected(engines, asked),
+        month_cost=_month_cost(schedule, forecast, saving, scans=scans),
+        economy=saving,
         saved=economy.saved_this_month(project.org_id, project_id=project.pk),
     )
+
+
+def _month_cost(schedule: Schedule, forecast: Forecast | None, saving: Expected, *, scans: int) -> float | None:
+    if forecast is None or forecast.cost is None or forecast.unpriced:
+        return None
+    return (forecast.cost.likely - float((schedule.economy and saving.saved) or 0)) * scans
 
 
 def _of_engines(project: Project, engines: list[str], asked: int) -> Forecast | None:

@@ -2,7 +2,7 @@
 
 A slot starts one scan, whoever sweeps and how often: the schedule's row is locked and moved on in the transaction that
 creates the scan, and the scan carries the slot as its `batch`, which the database holds unique. Slots that nobody was
-there to start make one scan, for the last of them. Every time is the database's clock.
+there to start when they should have make one scan, for the last of them. Every time is the database's clock.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from orgs.events import emit
 from orgs.scoping import all_orgs_scope, org_scope
@@ -20,7 +21,7 @@ from orgs.telling import NOTHING
 from prompts.models import Project
 from scans.launch import CannotStart, start_scan
 from scans.models import Scan, Schedule
-from scans.timetable import jitter
+from scans.timetable import BadTimetable, Spread, Timetable
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -52,7 +53,8 @@ def schedule_of(project: Project) -> Schedule | None:
 
 
 def save_schedule(project: Project, fields: ScheduleFields, *, actor: User | None) -> Schedule:
-    """Counts from the next slot on; one that is paused stays so. Raises `BadTimetable`."""
+    """Counts from the next scan on: a slot that has come and is not started yet keeps its start. One that is paused
+    stays so. Raises `BadTimetable`."""
     with transaction.atomic():
         # Whoever else saves this project's first schedule comes before, or waits and finds it.
         Project.objects.for_org(project.org_id).select_for_update(no_key=True).get(pk=project.pk)
@@ -60,12 +62,23 @@ def save_schedule(project: Project, fields: ScheduleFields, *, actor: User | Non
         before = _told(schedule) if schedule.pk else None
         for name, value in asdict(fields).items():
             setattr(schedule, name, list(value) if isinstance(value, tuple) else value)
-        schedule.timetable  # noqa: B018  one that cannot be read is refused while paused, too
+        refuse_swallowing(schedule.timetable, schedule.jitter_minutes)  # while paused, too
         if not schedule.is_paused:
-            _plan(schedule, after=_now())
+            _plan_anew(schedule, now=_now())
         schedule.save()
         emit(project.org_id, "schedule.saved", actor=actor, target=project, before=before, after=_told(schedule))
     return schedule
+
+
+def refuse_swallowing(timetable: Timetable, jitter_minutes: int) -> None:
+    """Every slot has started before the next one comes. Raises `BadTimetable`."""
+    most = timetable.shortest_gap // timedelta(minutes=1) - 1
+    if jitter_minutes > most:
+        raise BadTimetable(
+            _("With this timetable it can be %(most)s minutes at most, so that a scan starts before the next is due.")
+            % {"most": most},
+            field="jitter_minutes",
+        )
 
 
 def pause(project: Project, *, actor: User | None) -> bool:
@@ -130,7 +143,7 @@ def _start(org_id: int, pk: int) -> bool:
     schedule = rows.filter(pk=pk, next_start_at__lte=now).first()
     if schedule is None or schedule.next_slot_at is None:
         return False  # another sweep has it
-    slot = schedule.timetable.latest(since=schedule.next_slot_at, until=now)
+    slot = schedule.timetable.last_started(since=schedule.next_slot_at, until=now, spread=_spread(schedule))
     problem = _fill(schedule, slot)
     if problem is not None and problem.code == "already_running":
         schedule.next_slot_at, schedule.next_start_at = slot, now + WAIT
@@ -138,7 +151,7 @@ def _start(org_id: int, pk: int) -> bool:
         said = problem.said if problem else NOTHING
         schedule.last_slot_at = slot
         schedule.last_problem, schedule.last_problem_values = said.text[:300], dict(said.values)
-        _plan(schedule, after=max(now, slot))
+        _plan(schedule, after=slot)
     told = ["last_slot_at", "last_problem", "last_problem_values"]
     schedule.save(update_fields=["next_slot_at", "next_start_at", *told])
     return problem is None
@@ -166,9 +179,19 @@ def _fill(schedule: Schedule, slot: datetime) -> CannotStart | None:
 
 def _plan(schedule: Schedule, *, after: datetime) -> None:
     slot = schedule.timetable.after(after)
-    within = timedelta(minutes=schedule.jitter_minutes)
     schedule.next_slot_at = slot
-    schedule.next_start_at = slot + jitter(seed=f"project {schedule.project_id}", slot=slot, within=within)
+    schedule.next_start_at = schedule.timetable.start_of(slot, _spread(schedule))
+
+
+def _plan_anew(schedule: Schedule, *, now: datetime) -> None:
+    if schedule.next_slot_at is None or schedule.next_slot_at > now:
+        _plan(schedule, after=now)
+    else:  # no slot that the edit puts before this moment is still to come
+        schedule.next_slot_at = schedule.timetable.latest(since=schedule.next_slot_at, until=now)
+
+
+def _spread(schedule: Schedule) -> Spread:
+    return Spread(seed=f"project {schedule.project_id}", within=timedelta(minutes=schedule.jitter_minutes))
 
 
 def _locked(project: Project) -> Schedule | None:

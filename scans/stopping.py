@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from billing import meter
 from orgs.scoping import org_scope
 from prompts.budgets import sentence_of
 from prompts.models import Budget
 from prompts.spending import mark_reached
+from scans import allowance
 from scans.ending import finish_scans
 from scans.models import Answer, Scan
 
@@ -38,13 +38,12 @@ def _stop(org_id: int, scan_id: int, stop: dict[str, Any]) -> bool:
     waiting = waiting.exclude(
         batch_job__isnull=False, held_month__isnull=False, due_at__gt=Now() + timedelta(minutes=1)
     )
-    ids = list(waiting.order_by("pk").select_for_update().values_list("pk", flat=True))
+    months = dict(waiting.order_by("pk").select_for_update().values_list("pk", "quota_month"))
     why = sentence_of(stop)
-    ended = waiting.filter(pk__in=ids).update(
+    waiting.filter(pk__in=months).update(
         status=Answer.Status.FAILED, error_kind=BUDGET, error=why.text, error_values=why.values, finished_at=Now()
     )
     mark_reached(org_id, budget, month=date.fromisoformat(stop["month"]))
-    if ended:
-        created_at = scans.values_list("created_at", flat=True).get()
-        meter.release(org_id, meter.ANSWERS, ended, at=created_at)
+    created_at = scans.values_list("created_at", flat=True).get()
+    allowance.release(org_id, months.values(), created_at=created_at)
     return True

@@ -21,7 +21,7 @@ from prompts import ledger
 from prompts.ledger import Entry
 from prompts.llm.types import Reply
 from prompts.spending import Amount
-from scans import late
+from scans import allowance, late
 from scans.claims import Claimed, Lease
 from scans.findings import BrandSets, Findings, insert_citations, insert_mentions, storable, storable_values
 from scans.mentions import MATCHER_VERSION
@@ -75,7 +75,7 @@ UPDATE scans_answer a SET
   due_at = now() + o.retry_in * interval '1 second',
   finished_at = CASE WHEN o.status = 'pending' THEN NULL ELSE now() END, lease_token = NULL, lease_until = NULL
 FROM held JOIN outcome o ON o.id = held.id AND o.token = held.token
-WHERE a.id = held.id RETURNING a.id, o.token, a.held_month
+WHERE a.id = held.id RETURNING a.id, o.token, a.held_month, a.quota_month
 """
 
 
@@ -115,12 +115,14 @@ class Store:
             }
             with connection.cursor() as cursor:
                 cursor.execute(_STORE, [json.dumps([_row(o, found.get(o.claimed.lease)) for o in outcomes])])
-                months: dict[Lease, date | None] = {(pk, token): month for pk, token, month in cursor.fetchall()}
+                rows = cursor.fetchall()
+            months: dict[Lease, date | None] = {(pk, token): held for pk, token, held, _ in rows}
+            reserved: dict[Lease, date | None] = {(pk, token): quota for pk, token, _, quota in rows}
             kept = {pk: findings for (pk, token), findings in found.items() if (pk, token) in months}
             insert_mentions(org_id, {pk: findings.spans for pk, findings in kept.items()})
             insert_citations(org_id, {pk: findings.citations for pk, findings in kept.items()})
             _book(org_id, outcomes, months=months)
-            _settle(org_id, [outcome for outcome in outcomes if outcome.claimed.lease in months])
+            _settle(org_id, [o for o in outcomes if o.claimed.lease in months], reserved=reserved)
         refused = {outcome.claimed.id for outcome in outcomes if outcome.claimed.lease not in months}
         if refused:
             logger.warning("late answers refused, their leases were gone: %s", sorted(refused))
@@ -171,11 +173,11 @@ def _book(org_id: int, outcomes: Sequence[Outcome], *, months: dict[Lease, date 
     ledger.book(org_id, [*entries, *refused], doubtful=bool(refused), besides=counted)
 
 
-def _settle(org_id: int, kept: Iterable[Outcome]) -> None:
+def _settle(org_id: int, kept: Iterable[Outcome], *, reserved: dict[Lease, date | None]) -> None:
     used: Counter[date] = Counter()
     freed: Counter[date] = Counter()
     for outcome in kept:
-        month = meter.month_of(outcome.claimed.created_at)
+        month = allowance.month_of(reserved[outcome.claimed.lease], outcome.claimed.created_at)
         used[month] += outcome.status == Answer.Status.SUCCEEDED
         freed[month] += outcome.status == Answer.Status.FAILED
     for month in sorted(used | freed):

@@ -8,7 +8,7 @@ by elapsed time instead, as in cron. Source: cron(8) of Debian; evaluated by cro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 MAX_EXPRESSION = 100
 SHORTEST_GAP = timedelta(hours=1)
 _LOOKED_AT = 50  # slots whose distances are checked
+_SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # always the same: what is accepted does not depend on when it is written
 
 
 class BadTimetable(ValueError):
@@ -35,6 +36,14 @@ class BadTimetable(ValueError):
 def zones() -> frozenset[str]:
     """The names of all time zones."""
     return frozenset(available_timezones())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How far starts lie behind their slots, so that schedules of one minute do not all start at once."""
+
+    seed: str
+    within: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,22 @@ class Timetable:
             if since < slot <= until:
                 return slot
         return since
+
+    def start_of(self, slot: datetime, spread: Spread) -> datetime:
+        """The same whenever it is asked for, and before the next slot, however near a clock change moves that."""
+        within = min(spread.within, self.after(slot) - slot)
+        return slot + jitter(seed=spread.seed, slot=slot, within=within)
+
+    def last_started(self, *, since: datetime, until: datetime, spread: Spread) -> datetime:
+        """As `latest`, of the slots whose starts have come."""
+        slot = self.latest(since=since, until=until)
+        if slot > since and self.start_of(slot, spread) > until:
+            return self.latest(since=since, until=slot - timedelta(seconds=1))
+        return slot
+
+    @property
+    def shortest_gap(self) -> timedelta:
+        return _shortest(self.upcoming(_SOME_DAY, count=_LOOKED_AT))
 
     def _slots(self, moment: datetime) -> Iterator[datetime]:
         previous = moment
@@ -106,15 +131,18 @@ def jitter(*, seed: str, slot: datetime, within: timedelta) -> timedelta:
 
 
 def _check(table: Timetable) -> None:
-    """From a fixed day: whether a timetable is accepted does not depend on when it is written."""
     try:
-        slots = table.upcoming(datetime(2024, 1, 1, tzinfo=UTC), count=_LOOKED_AT)
+        slots = table.upcoming(_SOME_DAY, count=_LOOKED_AT)
     except CronSimError as error:
         raise BadTimetable(_("This is no cron expression: %(reason)s.") % {"reason": error}, field="cron") from None
     if not slots:
         raise BadTimetable(_("This expression never comes true."), field="cron")
-    if any(later - earlier < SHORTEST_GAP for earlier, later in pairwise(slots)):
+    if _shortest(slots) < SHORTEST_GAP:
         raise BadTimetable(_("A schedule can start a scan once an hour at most."), field="cron")
+
+
+def _shortest(slots: Sequence[datetime]) -> timedelta:
+    return min((later - earlier for earlier, later in pairwise(slots)), default=timedelta.max)
 
 
 def _local(moment: datetime, zone: str) -> datetime:

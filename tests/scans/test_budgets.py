@@ -30,6 +30,7 @@ from tests.scans.running import (
     calls,
     events,
     level,
+    make_project,
     reread,
     run,
     started,
@@ -93,6 +94,47 @@ def test_a_stopped_scan_goes_on_once_there_is_room(org: Organization, project: P
     assert reread(scan).status == "done"
     assert reread(scan).budget_stop is None
     assert simulator.stats()["totals"]["requests"] == 10
+
+
+def told(org: Organization, what: str) -> list[tuple[int | None, int]]:
+    """The events' targets, and how many answers they speak of."""
+    with org_scope(org):
+        rows = Event.objects.for_org(org).filter(name=what).order_by("pk")
+        return [(row.target_id, row.data["answers_limit"]) for row in rows]
+
+
+def test_a_projects_budget_warns_once_tells_once_that_it_is_used_up_and_again_after_it_is_raised(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    add_prompts(project, 16)
+    limit(org, project, answers=5)
+    scan = started(project)
+    run()
+    assert told(org, "project_budget.warned") == told(org, "project_budget.reached") == [(project.pk, 5)]
+    with org_scope(org), pytest.raises(CannotStart):
+        resume_scan(reread(scan), actor=None)
+    for higher in (10, 11):
+        limit(org, project, answers=higher)
+        with org_scope(org):
+            assert resume_scan(reread(scan), actor=None)
+        run()
+        assert statuses(scan)["succeeded"] == higher
+    assert told(org, "project_budget.warned") == [(project.pk, 5), (project.pk, 10)], "of 11, 10 were used already"
+    assert told(org, "project_budget.reached") == [(project.pk, 5), (project.pk, 10), (project.pk, 11)]
+    assert told(org, "budget.warned") == told(org, "budget.reached") == []
+
+
+def test_two_scans_that_one_budget_stops_are_told_of_it_once(
+    org: Organization, project: Project, simulator: Running
+) -> None:
+    other = make_project(project, "second")
+    add_prompts(project, 4)
+    add_prompts(other, 4)
+    limit(org, answers=3)
+    scans = [started(one) for one in (project, other)]
+    run()
+    assert [reread(scan).budget_stop is not None for scan in scans] == [True, True]
+    assert told(org, "budget.warned") == told(org, "budget.reached") == [(None, 3)]
 
 
 def test_money_is_not_overspent_when_no_answer_costs_more_than_it_may(

@@ -1,5 +1,6 @@
 """Schedules: slots that are due start one scan each, whoever sweeps, and what stands in their way is told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from threading import Barrier, Thread
 from typing import Any
@@ -18,6 +19,7 @@ from scans import schedule as schedules
 from scans.launch import cancel_scan
 from scans.models import Scan, Schedule
 from scans.schedule import ScheduleFields
+from scans.timetable import BadTimetable, Spread, parse
 from tests.cast import make_prompt
 
 # Half a day from now, so that no slot of its own comes while a test runs.
@@ -29,6 +31,7 @@ DAILY = ScheduleFields(
     time_zone="UTC",
     jitter_minutes=0,
 )
+OTHER_TIME = replace(DAILY, time_of_day=time((datetime.now(UTC).hour + 10) % 24))
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +52,13 @@ def due(schedule: Schedule, *, ago: timedelta = timedelta(minutes=1)) -> datetim
         rows = Schedule.objects.for_org(schedule.org_id).filter(pk=schedule.pk)
         rows.update(next_slot_at=slot, next_start_at=slot)
     return slot
+
+
+def let_start(schedule: Schedule) -> None:
+    """As if the time until its start had passed."""
+    with org_scope(schedule.org_id):
+        rows = Schedule.objects.for_org(schedule.org_id).filter(pk=schedule.pk)
+        rows.update(next_start_at=timezone.now() - timedelta(minutes=1))
 
 
 def fresh(schedule: Schedule) -> Schedule:
@@ -190,6 +200,103 @@ def test_an_edit_counts_from_the_next_slot_on(schedule: Schedule, project: Proje
     due(saved)
     schedules.start_due()
     assert [(scan.samples, scan.total) for scan in scans(schedule)] == [(3, 6)]
+
+
+def test_a_slot_that_has_come_survives_an_edit_and_starts_as_edited(
+    schedule: Schedule, project: Project, member: User
+) -> None:
+    """Inside its spread: the scan starts when it would have, and what follows goes by the edit."""
+    slot = due(schedule, ago=timedelta(minutes=3))
+    soon = timezone.now() + timedelta(minutes=4)
+    with org_scope(schedule.org_id):
+        Schedule.objects.for_org(schedule.org_id).update(next_start_at=soon)
+        saved = schedules.save_schedule(project, replace(OTHER_TIME, samples=2), actor=member)
+    assert (saved.next_slot_at, saved.next_start_at) == (slot, soon)
+    assert schedules.start_due() == 0
+    let_start(schedule)
+    assert [schedules.start_due() for _ in range(2)] == [1, 0]
+    assert [scan.samples for scan in scans(schedule)] == [2]
+    later = fresh(schedule)
+    assert later.last_slot_at == slot
+    assert later.next_slot_at is not None
+    assert later.next_slot_at > timezone.now()
+    assert later.next_slot_at.time() == OTHER_TIME.time_of_day
+
+
+def test_a_slot_that_waits_for_a_running_scan_survives_an_edit(
+    schedule: Schedule, project: Project, member: User
+) -> None:
+    with org_scope(schedule.org_id):
+        running = schedules.run_now(schedule, project, actor=member)
+    slot = due(schedule)
+    assert schedules.start_due() == 0
+    with org_scope(schedule.org_id):
+        schedules.save_schedule(project, replace(OTHER_TIME, samples=3), actor=member)
+        cancel_scan(running, actor=None)
+    assert fresh(schedule).next_slot_at == slot
+    let_start(schedule)
+    assert schedules.start_due() == 1
+    assert [scan.samples for scan in scans(schedule)] == [1, 3]
+
+
+def test_an_edit_that_puts_a_slot_before_this_moment_does_not_make_a_second_scan(
+    schedule: Schedule, project: Project, member: User
+) -> None:
+    """One waits already, and its start is not put off by the new one's spread."""
+    due(schedule, ago=timedelta(hours=2))
+    now = timezone.now()
+    passed = (now - timedelta(minutes=30)).time().replace(second=0, microsecond=0)
+    with org_scope(schedule.org_id):
+        edited = replace(DAILY, time_of_day=passed, jitter_minutes=schedules.MAX_JITTER)
+        saved = schedules.save_schedule(project, edited, actor=member)
+    assert saved.next_slot_at is not None
+    assert timedelta(minutes=29) < now - saved.next_slot_at < timedelta(minutes=32)
+    assert [schedules.start_due() for _ in range(2)] == [1, 0]
+    assert fresh(schedule).next_slot_at == saved.next_slot_at + timedelta(days=1)
+
+
+def test_pausing_drops_a_slot_that_has_come_and_an_edit_does_not_bring_it_back(
+    schedule: Schedule, project: Project, member: User
+) -> None:
+    due(schedule)
+    with org_scope(schedule.org_id):
+        schedules.pause(project, actor=member)
+        assert schedules.save_schedule(project, OTHER_TIME, actor=member).next_slot_at is None
+        schedules.resume(project, actor=member)
+    assert (schedules.start_due(), scans(schedule)) == (0, [])
+
+
+def test_a_slot_that_starts_late_leaves_the_next_one_to_its_own_start(
+    schedule: Schedule, project: Project, member: User
+) -> None:
+    """The next has come, too, but its own spread is not over."""
+    spread = Spread(seed=f"project {project.pk}", within=timedelta(minutes=59))
+    now = timezone.now().replace(second=0, microsecond=0)
+    tables = [parse(f"{(now - timedelta(minutes=ago)).minute} * * * *", "UTC") for ago in range(45)]
+    came = ((table, now - timedelta(minutes=ago)) for ago, table in enumerate(tables))
+    table, this = next((t, slot) for t, slot in came if t.start_of(slot, spread) > now + timedelta(minutes=5))
+    with org_scope(schedule.org_id):
+        hourly = replace(DAILY, cadence="cron", cron=table.expression, jitter_minutes=59)
+        schedules.save_schedule(project, hourly, actor=member)
+        late = this - timedelta(hours=1)
+        Schedule.objects.for_org(schedule.org_id).update(next_slot_at=late, next_start_at=table.start_of(late, spread))
+    assert schedules.start_due() == 1
+    later = fresh(schedule)
+    assert (later.last_slot_at, later.next_slot_at, later.next_start_at) == (late, this, table.start_of(this, spread))
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_spread_that_reaches_the_next_slot_is_refused(
+    schedule: Schedule, project: Project, member: User, paused: bool
+) -> None:
+    hourly = replace(DAILY, cadence="cron", cron="0 * * * *")
+    with org_scope(schedule.org_id):
+        if paused:
+            schedules.pause(project, actor=member)
+        with pytest.raises(BadTimetable, match="59 minutes") as refused:
+            schedules.save_schedule(project, replace(hourly, jitter_minutes=60), actor=member)
+        assert refused.value.field == "jitter_minutes"
+        assert schedules.save_schedule(project, replace(hourly, jitter_minutes=59), actor=member).jitter_minutes == 59
 
 
 def test_one_broken_schedule_stops_none_of_the_others(

@@ -72,6 +72,7 @@ def test_a_change_counts_from_the_next_slot_and_is_recorded(client: Client, url:
         ({"weekday": 7}, "weekday"),
         ({"samples": 11}, "samples"),
         ({"jitter_minutes": 121}, "jitter_minutes"),
+        ({"cadence": "cron", "cron": "0 * * * *", "jitter_minutes": 60}, "jitter_minutes"),
         ({"engines": ["openai:gpt-1/model"]}, "engines"),
         ({"engines": ["perplexity:sonar/web_search"] * 51}, "engines"),
     ],

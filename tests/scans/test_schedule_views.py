@@ -64,6 +64,7 @@ def test_a_first_schedule_is_offered_at_two_at_night(client: Client) -> None:
         ({"samples": "0"}, "samples"),
         ({"samples": "11"}, "samples"),
         ({"jitter_minutes": "121"}, "jitter_minutes"),
+        ({"cadence": "cron", "cron": "0 * * * *", "jitter_minutes": "60"}, "jitter_minutes"),
         ({"engines": ["openai:gpt-1/model"]}, "engines"),
     ],
 )
@@ -98,6 +99,18 @@ def test_a_cron_expression_is_kept_as_it_was_given(client: Client, org: Organiza
     assert schedule.timetable.expression == "15 6 * * 1-5"
     form = client.get(reverse("schedule", args=URL)).context["form"]
     assert form["cron"].value() == "15 6 * * 1-5"
+
+
+def test_the_form_says_how_far_scans_can_be_spread(client: Client, org: Organization) -> None:
+    hourly = FORM | {"cadence": "cron", "cron": "0 * * * *"}
+    refused = client.post(reverse("schedule", args=URL), hourly | {"jitter_minutes": "120"})
+    assert "With this timetable it can be 59 minutes at most" in refused.content.decode()
+    assert client.post(reverse("schedule", args=URL), hourly | {"jitter_minutes": "59"}).status_code == 302
+    every_other_hour = hourly | {"cron": "0 */2 * * *", "jitter_minutes": "120"}
+    assert "119 minutes at most" in client.post(reverse("schedule", args=URL), every_other_hour).content.decode()
+    schedule = saved(org)
+    assert schedule is not None
+    assert schedule.jitter_minutes == 59
 
 
 def test_a_viewer_sees_the_schedule_and_no_form(client: Client, client_of: ClientOf, viewer: User) -> None:

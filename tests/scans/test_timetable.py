@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scans.timetable import BadTimetable, daily, jitter, parse, weekly
+from scans.timetable import BadTimetable, Spread, daily, jitter, parse, weekly
 
 BERLIN = "Europe/Berlin"
 
@@ -123,3 +123,65 @@ def test_jitter_stays_below_its_bound_and_does_not_change(minutes: int, seed: st
 def test_schedules_of_one_minute_do_not_start_together() -> None:
     delays = {jitter(seed=str(n), slot=utc(2026, 11, 21, 2), within=timedelta(minutes=30)) for n in range(100)}
     assert len(delays) > 80
+
+
+ANYWHERE = st.sampled_from(["UTC", BERLIN, "America/New_York", "Australia/Lord_Howe", "Africa/Cairo"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "gap"),
+    [
+        ("0 * * * *", timedelta(hours=1)),
+        ("0 2,4,12 * * *", timedelta(hours=2)),
+        ("0 2 * * *", timedelta(days=1)),
+        ("0 2 29 2 *", timedelta(days=4 * 365 + 1)),
+    ],
+)
+def test_the_shortest_gap_is_the_one_between_the_nearest_slots(expression: str, gap: timedelta) -> None:
+    assert parse(expression, "UTC").shortest_gap == gap
+
+
+def test_every_hour_starts_720_scans_in_30_days_however_far_they_are_spread() -> None:
+    """As the sweep does it: whenever it looks, some time after a start has come."""
+    table, spread = parse("0 * * * *", BERLIN), Spread(seed="project 7", within=timedelta(minutes=120))
+    slot, filled = utc(2026, 10, 10), set[datetime]()
+    while len(filled) < 720:
+        looked = table.start_of(slot, spread) + timedelta(seconds=len(filled) % 90)
+        slot = table.last_started(since=slot, until=looked, spread=spread)
+        filled.add(slot)
+        slot = table.after(slot)
+    assert slot == utc(2026, 10, 10) + timedelta(days=30)
+
+
+@given(
+    zone=ANYWHERE,
+    expression=st.builds(lambda minute, hours: f"{minute} {hours} * * *", st.integers(0, 59), st.sampled_from("*123")),
+    start=st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)),
+    minutes=st.integers(0, 200),
+)
+def test_every_slot_starts_before_the_next_comes(zone: str, expression: str, start: datetime, minutes: int) -> None:
+    table = parse(expression, zone)
+    spread = Spread(seed="project 7", within=timedelta(minutes=minutes))
+    first, second = table.upcoming(start.replace(tzinfo=UTC), count=2)
+    assert first <= table.start_of(first, spread) < second
+    assert table.last_started(since=first, until=table.start_of(first, spread), spread=spread) == first
+
+
+def test_a_clock_change_that_moves_two_slots_together_makes_their_spread_smaller() -> None:
+    """29 March 2026 in Berlin: 02:30 comes right after 01:59, half an hour after 01:30."""
+    table, within = parse("30 1,2 * * *", BERLIN), timedelta(minutes=59)
+    assert table.shortest_gap == timedelta(hours=1)
+    starts = {table.start_of(utc(2026, 3, 29, 0, 30), Spread(seed=str(n), within=within)) for n in range(50)}
+    assert max(starts) < utc(2026, 3, 29, 1)
+    assert len(starts) > 40
+
+
+def test_slots_that_nobody_was_there_to_start_leave_the_one_whose_start_is_to_come() -> None:
+    table, spread = parse("0 * * * *", "UTC"), Spread(seed="project 7", within=timedelta(minutes=59))
+    slot = utc(2026, 11, 21, 12)
+    start = table.start_of(slot, spread)
+    assert start > slot
+    moment = timedelta(seconds=1)
+    since = slot - timedelta(hours=9)
+    assert table.last_started(since=since, until=start - moment, spread=spread) == slot - timedelta(hours=1)
+    assert table.last_started(since=since, until=start, spread=spread) == slot
