@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from prompts.llm.gauges import LaneGauge
 
 
+STOPS = frozenset({"redis_down", "breaker_open", "day_spent", budget_waits.HELD})  # nobody can tell what comes after
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """`kind` is breaker_open, day_spent, rate_limited, redis_down, budget_held, or what the last calls failed with;
