@@ -175,7 +175,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = not DATABASE_POOL
 DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = "template1"
 
 # Redis that does not even refuse keeps no page waiting for longer.
-_PATIENCE = {"socket_connect_timeout": 2, "socket_timeout": 2}
+_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
 _REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
 CACHES = {"default": {"BACKEND": _REDIS_CACHE, "LOCATION": REDIS_URL, "OPTIONS": _PATIENCE}}
 
