@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
 from accounts.models import User
 from accounts.presence import origin_of
@@ -66,7 +67,10 @@ def _is_worth_noting(request: HttpRequest) -> bool:
     if request.session.get("hijack_history"):
         return False
     digest = sha256(request.session.session_key.encode()).hexdigest()
-    return cache.add(f"accounts:session-used:{digest}", 1, timeout=NOTED_EVERY)
+    try:
+        return cache.add(f"accounts:session-used:{digest}", 1, timeout=NOTED_EVERY)
+    except RedisError:  # no page breaks because the cache is away, and none writes because nobody counts
+        return False
 
 
 def _note_use(request: HttpRequest, user: User) -> None:

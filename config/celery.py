@@ -101,6 +101,10 @@ app.conf.update(
         # A killed worker's messages come back after the visibility timeout plus at most this.
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        # A page that nudges waits this long for Redis, not six seconds: its rows are there, and the sweep nudges again.
+        "max_retries": 1,
+        "interval_start": 0.1,
+        "socket_connect_timeout": 2,
     },
     result_backend=None,
     result_expires=None,

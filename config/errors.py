@@ -19,6 +19,7 @@ _DETAILS = {
     413: _("The request is too large."),
     429: _("Too many requests. Wait a moment and try again."),
     500: _("Something broke on our side."),
+    503: _("A service that this needs cannot be reached. Try again in a minute."),
 }
 
 
@@ -62,6 +63,12 @@ def too_many_requests(
 
 def broken(request: HttpRequest) -> HttpResponse:
     return _answer(request, 500)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    response = _answer(request, 503)
+    response["Retry-After"] = "60"
+    return response
 
 
 def _answer(

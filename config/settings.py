@@ -130,6 +130,7 @@ MIDDLEWARE = [
     "accounts.refusal.RefusedForms",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.outages.Outages",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -173,7 +174,10 @@ if DATABASE_POOL:
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = not DATABASE_POOL
 DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = "template1"
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# Redis that does not even refuse keeps no page waiting for longer.
+_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
+_REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
+CACHES = {"default": {"BACKEND": _REDIS_CACHE, "LOCATION": REDIS_URL, "OPTIONS": _PATIENCE}}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
@@ -391,9 +395,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.level("LOG_LEVEL", default="WARNING" if TESTING else "INFO")},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "httpx2": {"level": "WARNING"},
-        "google_genai": {"level": "WARNING"},
-    },
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "google_genai")},
 }

@@ -15,7 +15,8 @@ from prompts.budgets import sentence_of
 from scans.economy import Standing, standing_of
 from scans.models import Answer, Scan
 from scans.overview import engine_name
-from scans.pauses import Pause, pauses_of
+from scans.pace import paces_of
+from scans.pauses import STOPS, Pause, pauses_of
 from scans.reasons import reason_of
 from scans.stopping import BUDGET
 from scans.tallies import Estimate, own_visibility, own_visibility_by_engine
@@ -28,13 +29,14 @@ _COUNTS: dict[str, Any] = {
     "cancelled": Count("pk", filter=Q(status=Answer.Status.CANCELLED)),
     "unasked": Count("pk", filter=Q(status=Answer.Status.FAILED, error_kind=BUDGET)),
     "cost": Sum("cost"),
+    "due_at": Min("due_at", filter=Q(status__in=Answer.OPEN)),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """One engine of the scan. `visibility` is the own brand's, once the scan has ended; `unasked` answers were stopped
-    by a budget and count in neither `failed` nor `open`."""
+    by a budget and count in neither `failed` nor `open`. `pace` is in answers a second, where that can be told."""
 
     key: str
     label: str
@@ -46,6 +48,12 @@ class Lane:
     open: int
     visibility: Estimate | None = None
     pause: Pause | None = None
+    pace: float | None = None
+
+    @property
+    def remaining(self) -> float | None:
+        stopped = self.pause and self.pause.kind in STOPS
+        return None if stopped or not self.pace else self.open / self.pace
 
     @property
     def percent(self) -> int:
@@ -109,12 +117,11 @@ class Board:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the slowest engine is through, at its pace so far; None before that can be told."""
-        lanes = [lane for lane in self.lanes if lane.open]
+        """Seconds until the slowest engine is through, at its pace of late; None while that cannot be told."""
+        left = [lane.remaining for lane in self.lanes if lane.open]
+        known = [seconds for seconds in left if seconds is not None]
         in_batches = self.economy is not None and self.economy.waiting
-        if self.finished or in_batches or not lanes or any(lane.open == lane.total for lane in lanes):
-            return None
-        return max(self.elapsed / (lane.total - lane.open) * lane.open for lane in lanes)
+        return None if self.finished or in_batches or len(known) < len(left) else max(known, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +135,16 @@ class ScanLine:
 
 
 def board_of(scan: Scan) -> Board:
-    """Three queries: the last for what pauses while the scan runs, and for what it says of the own brand when it has
-    ended."""
+    """Four queries while the scan runs, for what pauses and how fast the rest goes; three once it has ended, for what
+    it says of the own brand. Economy's own come on top."""
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan)
     counts = {row["engine"]: row for row in answers.values("engine").annotate(total=Count("pk"), **_COUNTS)}
     seen = {} if scan.is_open else own_visibility_by_engine(scan.org_id, scan.pk)
     pauses = pauses_of(scan)
-    lanes = tuple(_lane(key, counts[key], seen.get(key), pauses.get(key)) for key in _in_order(scan, counts))
+    paces = paces_of(answers, due={key: row["due_at"] for key, row in counts.items() if row["due_at"]})
+    lanes = tuple(
+        _lane(key, counts[key], seen.get(key), pauses.get(key), paces.get(key)) for key in _in_order(scan, counts)
+    )
     failed = sum(row["failed"] for row in counts.values())
     unasked = sum(row["unasked"] for row in counts.values())
     return Board(
@@ -174,7 +184,9 @@ def _scan_line(scan: Scan, counts: dict[str, Any], visibility: Estimate | None) 
     )
 
 
-def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None, pause: Pause | None) -> Lane:
+def _lane(
+    key: str, counts: dict[str, Any], visibility: Estimate | None, pause: Pause | None, pace: float | None
+) -> Lane:
     name = engine_name(key)
     ended = counts["succeeded"] + counts["failed"] + counts["cancelled"]
     return Lane(
@@ -188,6 +200,7 @@ def _lane(key: str, counts: dict[str, Any], visibility: Estimate | None, pause: 
         open=counts["total"] - ended,
         visibility=visibility,
         pause=pause,
+        pace=pace,
     )
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from prompts.llm.gauges import LaneGauge
 
 
+STOPS = frozenset({"redis_down", "breaker_open", "day_spent", budget_waits.HELD})  # nobody can tell what comes after
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """`kind` is breaker_open, day_spent, rate_limited, redis_down, budget_held, or what the last calls failed with;
@@ -30,31 +33,45 @@ class Pause:
 
 
 def pauses_of(scan: Scan) -> dict[str, Pause]:
-    """Engine -> its pause, for engines with answers to go and none under way. One query."""
+    """Engine -> its pause, for engines with answers to go. Calls from before may be under way where nothing new can be
+    asked: Redis is away, the breaker is open, the day is spent. A lane that is merely full, or some of whose answers
+    rest before their next call, is at work. One query."""
     if not scan.is_open:
         return {}
     answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, status__in=Answer.OPEN)
     rows = answers.values("engine", "lane").annotate(
         asking=Count("pk", filter=Q(status=Answer.Status.CLAIMED)),
+        waiting=Count("pk", filter=Q(status=Answer.Status.PENDING, batch_job=None)),
         due_at=Min("due_at"),
         kinds=ArrayAgg("error_kind", filter=~Q(error_kind=""), distinct=True, default=[]),
     )
-    idle = [row for row in rows if not row["asking"]]
-    states = lane_states(row["lane"] for row in idle)
+    states = lane_states(row["lane"] for row in rows)
     if states is None:
         reason = _("Nothing is asked while Redis cannot be reached; the scan goes on by itself")
-        return {row["engine"]: Pause(kind="redis_down", reason=reason, until=None) for row in idle}
-    found = {row["engine"]: _pause(row, states.get(row["lane"])) for row in idle}
+        return {row["engine"]: Pause(kind="redis_down", reason=reason, until=None) for row in rows}
+    found = {row["engine"]: _pause(row, states.get(row["lane"])) for row in rows}
     return {engine: pause for engine, pause in found.items() if pause is not None}
 
 
 def _pause(row: dict[str, Any], state: LaneGauge | None) -> Pause | None:
+    if not row["asking"]:
+        return _stop(state) or _rest(row, state)
+    return _stop(state) if row["waiting"] else None
+
+
+def _stop(state: LaneGauge | None) -> Pause | None:
+    """What lets nothing through, whatever is still under way."""
     if state and state.until and state.shut:
         reason = _("The provider has been failing; one call will try again")
         return Pause(kind="breaker_open", reason=reason, until=state.until)
     if state and state.until and state.day_spent:
         reason = _("The day's budget of this provider key is spent")
         return Pause(kind="day_spent", reason=reason, until=state.until)
+    return None
+
+
+def _rest(row: dict[str, Any], state: LaneGauge | None) -> Pause | None:
+    """Why an engine rests of which nothing is under way."""
     if state and state.until:
         return Pause(kind="rate_limited", reason=_("The provider's limit is reached"), until=state.until)
     if row["due_at"] > timezone.now() and budget_waits.HELD in row["kinds"]:

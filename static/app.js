@@ -109,6 +109,7 @@
     if (status === 403) notice("forbidden");
     else if (status === 404) notice("missing");
     else if (status === 429) notice("throttled");
+    else if (status === 503) notice("unavailable");
     else notice("broken");
   });
   document.addEventListener("htmx:sendError", () => notice("offline"));

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from config.operators.state import Lane, read_lanes
-from prompts.traffic import reset_lane
+from prompts.traffic import lane_gauges, reset_lane
 
 logger = logging.getLogger("prompter.operators")
 
@@ -23,7 +23,8 @@ MAY_RESET = "scans.change_scan"
 @require_GET
 def lanes(request: HttpRequest) -> HttpResponse:
     """The page; only its moving part for htmx."""
-    context = {"lanes": read_lanes(), "may_reset": request.user.has_perm(MAY_RESET)}
+    away = lane_gauges(()) is None
+    context = {"lanes": read_lanes(), "redis_away": away, "may_reset": request.user.has_perm(MAY_RESET)}
     if "HX-Request" in request.headers:
         return render(request, "admin/_lanes.html", context)
     return render(request, "admin/lanes.html", {**admin.site.each_context(request), "title": _("Limits"), **context})

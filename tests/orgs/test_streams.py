@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -67,6 +68,13 @@ def test_a_member_hears_how_much_is_unread_and_of_what_comes(
         assert listener.hear() == ("unread", {"unread": 1})
         with org_scope(org):
             assert Notification.objects.for_org(org).filter(user=owner).count() == 1
+
+
+def test_a_stream_opens_while_redis_is_away(listen: Callable[..., Listener], viewer: User, settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": settings.REDIS_URL}}
+    with listen(viewer) as listener:
+        assert (listener.status, listener.hear()) == (200, ("unread", {"unread": 0}))
 
 
 def test_a_scan_that_ended_is_said_at_once(listen: Callable[..., Listener], org: Organization, viewer: User) -> None:

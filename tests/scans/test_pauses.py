@@ -2,8 +2,10 @@
 
 from datetime import UTC, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -66,6 +68,53 @@ def test_without_redis_everything_waits_and_says_so(scan: Scan, settings: Any) -
     assert {engine: (pause.kind, pause.until) for engine, pause in found.items()} == dict.fromkeys(
         ENGINES[:2], ("redis_down", None)
     )
+
+
+def test_redis_that_is_away_is_told_at_once_whatever_is_under_way(scan: Scan, settings: Any) -> None:
+    take_one(scan)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert {engine: pause.kind for engine, pause in pauses(scan).items()} == dict.fromkeys(ENGINES[:2], "redis_down")
+
+
+def test_an_open_breaker_is_told_while_calls_from_before_are_under_way(scan: Scan, simulator: Running) -> None:
+    simulator.fault("500", match={"provider": "openai"})
+    run(budget_seconds=1.5)
+    take_one(scan)
+    assert pauses(scan)[ENGINES[0]].kind == "breaker_open"
+    take_all(scan)
+    assert ENGINES[0] not in pauses(scan)  # nothing waits for it
+
+
+def test_a_spent_day_is_told_while_its_last_calls_are_under_way(scan: Scan, settings: Any) -> None:
+    settings.LLM_REQUESTS_PER_DAY = {"simulated": 2}
+    run(budget_seconds=1.5)
+    take_one(scan)
+    assert {pause.kind for pause in pauses(scan).values()} == {"day_spent"}
+
+
+def test_a_lane_at_its_limit_with_calls_under_way_is_no_pause(scan: Scan, simulator: Running) -> None:
+    simulator.fault("429", match={"provider": "anthropic"}, retry_after=30, times=1)
+    run(budget_seconds=1.5)
+    assert pauses(scan)[ENGINES[1]].kind == "rate_limited"
+    take_one(scan)
+    assert pauses(scan) == {}
+
+
+def take_one(scan: Scan) -> None:
+    """Of each engine one answer is under way."""
+    for engine in ENGINES[:2]:
+        _take(scan, Answer.objects.for_org(scan.org_id).filter(engine=engine, status="pending")[:1])
+
+
+def take_all(scan: Scan) -> None:
+    _take(scan, Answer.objects.for_org(scan.org_id).filter(status="pending"))
+
+
+def _take(scan: Scan, chosen: QuerySet[Answer]) -> None:
+    lease = {"lease_token": uuid4(), "lease_until": timezone.now() + timedelta(minutes=5)}
+    with org_scope(scan.org_id):
+        some = list(chosen.values_list("pk", flat=True))
+        Answer.objects.for_org(scan.org_id).filter(pk__in=some).update(status="claimed", **lease)
 
 
 def test_the_page_says_which_engine_waits_why_and_until_when(scan: Scan, client_of: ClientOf, member: User) -> None:
