@@ -31,6 +31,7 @@ POLL = 0.5  # seconds until new work is noticed
 TOGETHER = 0.05  # seconds in which what ends and what has a slot again is claimed at once: well within the horizon
 FULL = 0.1  # seconds until a lane with all its calls in flight is asked again
 SPARE, LEAST = 4, 5  # how many times the room is counted of what is due, and how much for everybody
+ACCOUNTING = 30.0  # seconds for what was cut to reach the ledger; what takes longer goes on beside the next run
 LINGER = 10.0  # a retry that is due this soon is worth staying for
 
 Route = Lane | EngineUnavailable
@@ -69,7 +70,9 @@ async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
         for database in databases:
             await database.aclose()  # what is being stored is stored now, or never
         await flights.abandon()
-        await accounting.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ACCOUNTING):
+                await accounting.close()
 
 
 class Runner:

@@ -66,6 +66,7 @@ class Installation:
 
     def wait_mid_scan(self, scan: Scan) -> None:
         def mid_scan() -> bool:
+            assert reread(scan).is_open, f"over before anybody looked: {statuses(scan)}"
             return statuses(scan)["succeeded"] > 0 and self.simulator.stats()["totals"]["in_flight"] > 0
 
         self.crew.wait_until(mid_scan, what="calls under way")

@@ -17,7 +17,7 @@ import psutil
 from config.embedded.place import BASE_DIR
 from config.supervisor import die_with_parent
 
-PATIENCE = 240.0
+PATIENCE = 150.0  # less than a test may take, so that there are last words
 _CELERY = [sys.executable, "-m", "celery", "-A", "config"]
 WORKER = [*_CELERY, "worker", "--queues", "default,scans", "--concurrency", "2", "--loglevel", "INFO"]
 WORKER += ["--without-gossip", "--without-mingle"]
