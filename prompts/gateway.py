@@ -66,7 +66,12 @@ _AT_LIMIT = {
     "day_spent": gettext_noop("The day's budget for %(provider)s is spent. It begins anew in %(seconds)s s."),
 }
 _SHUT = gettext_noop("%(provider)s has been failing and is paused. Try again in %(seconds)s s.")
-_AWAY = gettext_noop("Calls to models are paused because Redis cannot be reached. Try again shortly.")
+_AWAY = {
+    "redis_down": gettext_noop("Calls to models are paused because Redis cannot be reached. Try again shortly."),
+    "database_down": gettext_noop(
+        "Calls to models are paused because the database cannot be reached. Try again shortly."
+    ),
+}
 
 T = TypeVar("T")
 
@@ -259,8 +264,8 @@ async def _wait_for_slot(errand: Errand) -> str:
 
 def _paused(lane: Lane, got: Grant) -> LlmError:
     """Nothing was sent: why not, and when to try again."""
-    if got.reason == "redis_down":
-        return LlmError(ErrorKind.BREAKER_OPEN, _AWAY, retry_after=got.retry_in)
+    if got.reason in _AWAY:
+        return LlmError(ErrorKind.BREAKER_OPEN, _AWAY[got.reason], retry_after=got.retry_in)
     values = {"provider": lane.engine.provider.label, "seconds": math.ceil(got.retry_in)}
     if got.reason in _AT_LIMIT:
         return LlmError(ErrorKind.RATE_LIMITED, _AT_LIMIT[got.reason], values=values, retry_after=got.retry_in)

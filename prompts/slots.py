@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext_noop
 
 from orgs.telling import Explained
@@ -24,7 +25,7 @@ from prompts.llm.types import Credential, Limits
 logger = logging.getLogger("prompter.llm")
 
 RENEW = 5.0  # seconds between two words to the lanes of what is still under way
-REDIS_PAUSE = 2.0  # seconds until an unreachable Redis is asked again
+AWAY = 2.0  # seconds until a Redis or a database that cannot be reached is asked again
 _REASONS = {
     Refusal.PACE: "limited",
     Refusal.BREAKER_OPEN: "breaker_open",
@@ -65,7 +66,8 @@ class Lane:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Seconds from now at which each granted call may be sent, and the ticket of each. None: `retry_in` seconds until
-    asking again makes sense, and `reason` is `limited`, `full`, `day_spent`, `breaker_open` or `redis_down`."""
+    asking again makes sense, and `reason` is `limited`, `full`, `day_spent`, `breaker_open`, `redis_down` or
+    `database_down`."""
 
     slots: tuple[float, ...] = ()
     tickets: tuple[str, ...] = ()
@@ -90,13 +92,16 @@ def lane_for(org_id: int, engine_key: str) -> Lane:
 
 async def grant(lane: Lane, *, want: int, horizon: float = 5.0, tokens: int | None = None) -> Grant:
     """At most `want` slots within `horizon` seconds, each with `tokens` reserved (the engine's usual ones). While
-    Redis cannot be reached there are none."""
+    Redis cannot be reached there are none, nor while the database that is to tell what the day has cost cannot."""
     tokens = lane.engine.reserved_tokens if tokens is None else tokens
     try:
         found = await _grant(lane, want=want, horizon=horizon, tokens=tokens)
     except traffic.UNREACHABLE as error:
         logger.warning("redis is not reachable, nothing is sent: %s", type(error).__name__)
-        return Grant(retry_in=REDIS_PAUSE, reason="redis_down")
+        return Grant(retry_in=AWAY, reason="redis_down")
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("the ledger cannot tell what the day has cost, nothing is sent: %s", type(error).__name__)
+        return Grant(retry_in=AWAY, reason="database_down")
     if found.delays:
         return Grant(slots=found.delays, tickets=found.tickets)
     return Grant(retry_in=found.retry_in, reason=_REASONS[found.refusal])

@@ -1,7 +1,12 @@
 """Asking the simulated providers through the gateway, and reading what it wrote down."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
 from asgiref.sync import sync_to_async
 from django.db import connection
+from django.db.backends.signals import connection_created
 
 from orgs.scoping import org_scope
 from prompts import gateway
@@ -53,3 +58,36 @@ async def outcomes(org):
 async def paused(lane):
     states = await in_thread(gateway.lane_states, [lane.key])
     return states[lane.key]
+
+
+class LostLedger:
+    """While it is `away`, whoever reads the ledger loses the database; `lost` counts them."""
+
+    def __init__(self, failure: type[Exception]) -> None:
+        self.away = False
+        self.lost = 0
+        self._failure = failure
+
+    def join(self, *, connection: Any, **_: Any) -> None:
+        if self not in connection.execute_wrappers:
+            connection.execute_wrappers.append(self)
+
+    def __call__(self, execute: Callable[..., Any], sql: Any, *rest: Any) -> Any:
+        if self.away and 'FROM "prompts_llmcall"' in sql:
+            self.lost += 1
+            raise self._failure("the database system is starting up")
+        return execute(sql, *rest)
+
+
+@contextmanager
+def lost_ledger(failure: type[Exception]) -> Iterator[LostLedger]:
+    """On all connections that are opened meanwhile."""
+    ledger = LostLedger(failure)
+    connection_created.connect(ledger.join)
+    try:
+        yield ledger
+    finally:
+        connection_created.disconnect(ledger.join)
+        ledger.away = False
+        with suppress(ValueError):
+            connection.execute_wrappers.remove(ledger)

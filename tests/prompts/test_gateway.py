@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from billing import meter
 from orgs.scoping import org_scope
@@ -15,7 +15,19 @@ from prompts.llm.errors import ErrorKind, LlmError
 from prompts.llm.lanes import keys
 from prompts.llm.types import Provider
 from prompts.models import LlmCall
-from tests.prompts.asking import GEMINI, HASTY, OPENAI, QUESTION, call_of, in_thread, lane_of, ledger, outcomes, paused
+from tests.prompts.asking import (
+    GEMINI,
+    HASTY,
+    OPENAI,
+    QUESTION,
+    call_of,
+    in_thread,
+    lane_of,
+    ledger,
+    lost_ledger,
+    outcomes,
+    paused,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("closed_gateway")]
 
@@ -180,6 +192,21 @@ async def test_without_redis_nothing_is_sent(org, lane, settings):
         await gateway.ask(call_of(org, lane))
     assert caught.value.retryable
     assert await ledger(org) == []
+
+
+async def test_while_nobody_can_tell_what_the_day_has_cost_nothing_is_sent(org, lane, settings):
+    settings.LLM_REQUESTS_PER_DAY = {"simulated": 10}
+    with lost_ledger(OperationalError) as lost:
+        lost.away = True
+        got = await gateway.grant(lane, want=5)
+        assert (got.slots, got.reason) == ((), "database_down")
+        assert got.retry_in > 0
+        with pytest.raises(LlmError, match="the database cannot be reached") as caught:
+            await gateway.ask(call_of(org, lane))
+        assert caught.value.retryable
+        lost.away = False
+        assert (await gateway.ask(call_of(org, lane))).reply.text
+    assert await outcomes(org) == [(1, "ok")]
 
 
 async def test_connections_that_redis_closed_are_replaced(lane, redis):

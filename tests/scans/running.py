@@ -109,6 +109,30 @@ def while_running(act: Callable[[], None], *, when: Callable[[], bool]) -> bool:
         watcher.join()
 
 
+def run_beside(watch: Callable[[], None]) -> bool:
+    """Run until `watch`, in a thread of its own, has ended; what it raises is raised."""
+    ended, failures = threading.Event(), list[BaseException]()
+
+    def watching() -> None:
+        try:
+            watch()
+        except BaseException as error:  # noqa: BLE001  raised below
+            failures.append(error)
+        finally:
+            ended.set()
+            connection.close()
+
+    watcher = threading.Thread(target=watching)
+    watcher.start()
+    try:
+        left = run(budget_seconds=120, stop=ended.is_set)
+    finally:
+        watcher.join()
+    if failures:
+        raise failures[0]
+    return left
+
+
 def make_project(like: Project, slug: str) -> Project:
     with org_scope(like.org_id):
         return Project.objects.for_org(like.org_id).create(

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis as redis_client
+from django.db import InterfaceError, OperationalError
 
 from orgs.scoping import org_scope
 from prompts import gateway
@@ -18,7 +21,9 @@ from scans.lanes import Lanes
 from scans.models import Scan
 from scans.pauses import pauses_of
 from scans.sharing import fair
-from tests.scans.running import ENGINES, add_prompts, calls, run, started, statuses, while_running
+from tests.chaos.workers import wait_until
+from tests.prompts.asking import LostLedger, lost_ledger
+from tests.scans.running import ENGINES, add_prompts, answers_of, calls, run, started, statuses, while_running
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GOOGLE = ENGINES[2]  # its answers tell nothing of limits
@@ -91,3 +96,41 @@ def test_a_days_budget_holds_across_a_loss_of_redis(
         [pause] = pauses_of(scan).values()
     assert (pause.kind, pause.reason) == ("day_spent", "The day's budget of this provider key is spent")
     assert pause.until is not None
+
+
+@pytest.fixture(params=[OperationalError, InterfaceError])
+def ledger(request: pytest.FixtureRequest) -> Iterator[LostLedger]:
+    with lost_ledger(request.param) as ledger:
+        yield ledger
+
+
+def test_a_day_that_neither_redis_nor_the_database_can_tell_pauses_its_lane_and_costs_no_answer(
+    scan: Scan,
+    simulator: Running,
+    redis: redis_client.Redis,
+    ledger: LostLedger,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.LLM_REQUESTS_PER_DAY = {"simulated": 10_000}
+    settings.LLM_CONCURRENCY = {"simulated": 4}
+    monkeypatch.setattr("prompts.slots.AWAY", 0.1)
+    simulator.options(latency=0.4)
+
+    def lose_both() -> None:
+        ledger.away = True
+        try:
+            redis.flushdb()
+            # What was granted before has ended: from then on nobody may send anything.
+            wait_until(lambda: ledger.lost > 0 and not statuses(scan)["claimed"], what="calls to end", seconds=60)
+            asked, lost = simulator.stats()["totals"]["requests"], ledger.lost
+            wait_until(lambda: ledger.lost > lost + 2, what="the runner to ask again", seconds=60)
+            assert simulator.stats()["totals"]["requests"] == asked == statuses(scan)["succeeded"] < 45
+        finally:
+            ledger.away = False
+
+    assert not while_running(lose_both, when=lambda: simulator.stats()["totals"]["in_flight"] > 0)
+    assert ledger.lost > 3
+    assert statuses(scan) == {"succeeded": 45}
+    assert simulator.stats()["totals"]["requests"] == 45
+    assert Counter(call.reference for call in calls(scan.project)) == {f"answer:{a.pk}": 1 for a in answers_of(scan)}
