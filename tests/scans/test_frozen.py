@@ -133,11 +133,11 @@ def test_a_runner_that_stood_still_in_a_transaction_goes_on(
     settings.TRANSACTION_IDLE_SECONDS = 0.5
     stood: list[bool] = []
 
-    def slow(*args: Any) -> None:
+    def slow(*args: Any, **kwargs: Any) -> None:
         if not stood:
             stood.append(True)
             time.sleep(1.5)
-        settle(*args)
+        settle(*args, **kwargs)
 
     settle = store._settle
     monkeypatch.setattr(store, "_settle", slow)
