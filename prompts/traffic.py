@@ -55,6 +55,12 @@ async def renew() -> None:
         await lanes().renew()
 
 
+def let_go() -> None:
+    """Whoever held slots on this loop has ended, however: what was granted and never sent does not stay counted."""
+    if asyncio.get_running_loop() in _by_loop:
+        lanes().let_go()
+
+
 def _of_loop() -> tuple[Redis, Lanes, Teller]:
     loop = asyncio.get_running_loop()
     if loop not in _by_loop:

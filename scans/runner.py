@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from prompts import accounting, clock
+from prompts import accounting, clock, traffic
 from prompts.gateway import EngineUnavailable, Lane, give_back, grant
 from prompts.llm.errors import ErrorKind
 from scans import claims
@@ -70,6 +70,7 @@ async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
         for database in databases:
             await database.aclose()  # what is being stored is stored now, or never
         await flights.abandon()
+        traffic.let_go()
         with suppress(TimeoutError):
             async with asyncio.timeout(ACCOUNTING):
                 await accounting.close()

@@ -87,7 +87,8 @@ class Store:
 
     def __call__(self, outcomes: Sequence[Outcome]) -> set[int]:
         """Store outcomes of one organization in one transaction. Returns the ids of those refused because their lease
-        was gone. What the database will not take is tried one by one; an answer that alone is at fault fails."""
+        was gone. What the database will not take is tried one by one; an answer that alone is at fault fails, and
+        one whose organization is gone is forgotten."""
         try:
             return self._together(outcomes)
         except (IntegrityError, DataError) as error:
@@ -103,7 +104,11 @@ class Store:
         except (IntegrityError, DataError):
             logger.exception("answer %s could not be stored", outcome.claimed.id)
         why = Sentence(_UNSTORABLE, {"error": type(error).__name__})
-        return self._together([gave_up(outcome.claimed, UNSTORABLE, why, entry=outcome.entry)])
+        try:
+            return self._together([gave_up(outcome.claimed, UNSTORABLE, why, entry=outcome.entry)])
+        except (IntegrityError, DataError):  # its organization is gone: nothing may cost the others theirs
+            logger.exception("answer %s is nobody's any more", outcome.claimed.id)
+            return {outcome.claimed.id}
 
     def _together(self, outcomes: Sequence[Outcome]) -> set[int]:
         org_id = outcomes[0].claimed.org_id

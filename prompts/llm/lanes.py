@@ -153,6 +153,11 @@ class Lanes:
             for some in _pages(tuple(held.at)):
                 await self._run("renew", lane, held.limits, _milliseconds(self._lease), *some)
 
+    def let_go(self) -> None:
+        """Renew nothing any more of what this process holds now: what is still counted expires by itself."""
+        for held in self._held.values():
+            held.at.clear()
+
     def _held_of(self, lane: str, limits: Limits) -> _Held:
         held = self._held.setdefault(lane, _Held(limits))
         held.limits = limits

@@ -5,10 +5,15 @@ import time
 from typing import Any
 
 import pytest
+import redis as redis_client
 from django.db import connection
+from django.utils import timezone
 
+from orgs import closing
+from orgs.models import Organization
 from orgs.scoping import org_scope
 from prompts import gateway
+from prompts.llm.lanes import keys
 from prompts.llm.simulator.server import Running
 from prompts.models import Project
 from scans import runner, store
@@ -178,6 +183,51 @@ def test_a_runner_that_breaks_while_it_stores_books_every_call_once(
         run()
     booked = calls(basket)
     assert len({call.reference for call in booked}) == len(booked) == simulator.stats()["totals"]["requests"] > 0
+
+
+def test_what_a_runner_that_breaks_was_granted_is_free_again(
+    basket: Project, simulator: Running, redis: redis_client.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("scans.runner.claims.claim", broken)
+    flying = keys(gateway.lane_for(basket.org_id, basket.engines[0]).key)[2]
+
+    async def once() -> tuple[int, int]:
+        with pytest.raises(RuntimeError, match="broken"):
+            await runner.run(budget_seconds=30.0, stop=lambda: False)
+        granted = redis.zcard(flying)
+        redis.delete(flying)  # as after the fifteen seconds that a ticket holds
+        await gateway.keep_slots()
+        try:
+            return granted, redis.zcard(flying)
+        finally:
+            await gateway.close()
+
+    started(basket)
+    gateway.preload()
+    assert asyncio.run(once()) == (3, 0)
+
+
+def test_an_organization_that_is_gone_costs_the_others_nothing(
+    basket: Project, other_org: Organization, simulator: Running
+) -> None:
+    """Its calls are still under way when it is purged."""
+    simulator.options(latency=1.5)
+    with org_scope(other_org):
+        neighbour = Project.objects.for_org(other_org).create(org=other_org, name="n", slug="n", engines=basket.engines)
+    add_prompts(neighbour, 3)
+    scan, gone = started(basket), started(neighbour)
+
+    def vanish() -> None:
+        Organization.objects.filter(pk=other_org.pk).update(deletion_due_at=timezone.now())
+        assert closing.purge(other_org.pk, batches=1_000)
+
+    while_running(vanish, when=lambda: simulator.stats()["totals"]["in_flight"] == 6)
+    assert reread(scan).status == "done"
+    assert statuses(scan) == {"succeeded": 3}
+    assert not answers_of(gone)
 
 
 def test_a_runner_with_nothing_to_do_ends(db: None) -> None:
