@@ -20,7 +20,7 @@ demo: install ## Start everything, run a first scan, serve until Ctrl-C (PORT=80
 	@$(RUN) manage.py demo
 
 test: install chromium html-checker ## The whole suite, browser journeys included (ARGS='-k word')
-	@$(RUN) -m pytest -q -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+	@$(RUN) -m pytest -q -n 2 --dist worksteal --cov --cov-report=term --cov-fail-under=90 --durations=25 $(ARGS)
 
 lint: install ## Format and lint of Python and templates, layers
 	@$(BIN)/ruff check .

@@ -15,7 +15,8 @@ from django.conf import settings
 from scans.due import DueLane
 
 LaneKey = tuple[str, str]  # lane, engine
-LONG = 10.0  # seconds
+Place = tuple[str, str, int]  # lane, engine, organization
+LONG = 10.0  # seconds of rest after which a lane leaves its share of the room to the others meanwhile
 _SHUT = frozenset({"breaker_open", "day_spent"})
 
 
@@ -29,9 +30,6 @@ class Rest:
     @classmethod
     def after(cls, reason: str, *, now: float, seconds: float) -> Rest:
         return cls(now + seconds, reason in _SHUT or seconds > LONG)
-
-
-Place = tuple[str, str, int]  # lane, engine, organization
 
 
 def shared(
