@@ -3,14 +3,17 @@
 import gc
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import redis as redis_client
 from django.conf import settings
 from django.db import connection
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as property_tests
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from prompts.llm.simulator.server import Running, serve_in_thread
 from tests.paid import ask_for_money
@@ -30,21 +33,48 @@ _tests_run = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(
+    request: pytest.FixtureRequest, django_db_modify_db_settings: None, django_db_blocker: Any, testrun_uid: str
+) -> Iterator[None]:
     """Tests that commit empty the tables behind them.
 
     A page that closes in the middle of an answer may leave a connection to a thread that has ended; a database that
     somebody is connected to cannot be dropped."""
-    from tests.emptying import let_records_be_emptied
+    from tests.databases import migrated_once
+    from tests.emptying import empty, let_records_be_emptied
+    from tests.settings import SLOT
 
+    several = hasattr(request.config, "workerinput")
+    with django_db_blocker.unblock(), migrated_once(testrun_uid, slot=SLOT) if several else nullcontext():
+        request.getfixturevalue("django_db_setup")
     with django_db_blocker.unblock():
         let_records_be_emptied()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_listed_once() -> Iterator[None]:
+    """Every client starts middleware of its own, which would look through all static files again: 0.1 s a test."""
+    listed: dict[tuple[object, ...], dict[str, object]] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def once(self: WhiteNoiseMiddleware) -> None:
+        place = (self.static_prefix, *settings.STATICFILES_FINDERS, *settings.STATICFILES_DIRS)
+        if place not in listed:
+            look(self)
+            listed[place] = dict(self.files)
+        self.files.update(listed[place])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
 
 
 @pytest.fixture(autouse=True)

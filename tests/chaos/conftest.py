@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.embedded import postgres
+from orgs.models import Organization
 from prompts.llm.simulator.server import Running
 from tests.chaos.installation import Installation
 from tests.chaos.proxy import Proxy
@@ -60,11 +61,15 @@ def _installation(_services: Services, _simulator: Running) -> Iterator[Installa
 def installation(transactional_db: None, _installation: Installation, simulator: Running) -> Iterator[Installation]:
     """Ready for a scan; the test itself goes round the proxies."""
     with _moved(_installation.services):
+        if Organization.objects.exists():  # the test before was cut off
+            _installation.empty()
         try:
             yield _installation
         finally:
-            _installation.heal()
-            _installation.empty()
+            try:
+                _installation.heal()
+            finally:  # or the next test would find what this one left
+                _installation.empty()
 
 
 class _moved:

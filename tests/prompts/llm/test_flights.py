@@ -62,7 +62,7 @@ async def test_calls_whose_process_lives_count_until_they_end():
 async def test_after_redis_lost_its_data_a_renewal_counts_the_calls_again(redis):
     async with timeline(concurrency=3) as line:
         await line.take(3)
-        redis.flushall()
+        redis.flushdb()
         await line.lanes.renew()
         assert (await line.take()).refusal is Refusal.FULL
 
@@ -201,7 +201,7 @@ def test_redis_that_loses_its_data_lets_nobody_send_more_than_one_burst_over_the
             makers = [Lanes(client, clock=lambda: line.now, monotonic=lambda: line.now) for _ in range(3)]
             for tick in range(250):
                 if tick in lost_at:
-                    await client.flushall()
+                    await client.flushdb()
                     await client.hset(keys(LANE)[0], mapping={"window": 100_000})
                 for number in first:
                     found = await makers[number].grant(LANE, limits=line.limits, want=500, horizon=2.0)
