@@ -15,12 +15,14 @@ from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from orgs.cancelling import cancel
 from orgs.live import END, Told, channel, decoded
 
 logger = logging.getLogger("prompter.live")
 
 ROOM = 100  # messages that a stream may be behind before it is ended: its reader has gone
 _PAUSES = (0.2, 1.0, 5.0)  # seconds before each further attempt to reach Redis
+_LONGEST_END = 10.0  # seconds that a server which stops waits for the subscriptions' end
 LOOK = Told(what="look")  # messages may have been missed: look for yourself
 
 
@@ -49,6 +51,7 @@ class Hub:
     def __init__(self) -> None:
         self._inboxes: set[Inbox] = set()
         self._task: asyncio.Task[None] | None = None
+        self.ending: set[asyncio.Task[None]] = set()  # the loop would not keep them
         self._subscribed = asyncio.Event()
         self.redis: Redis | None = None  # while it can be reached
 
@@ -69,17 +72,37 @@ class Hub:
         finally:
             self._inboxes.discard(inbox)
             if not self._inboxes and self._task is not None:
-                self._task.cancel()
-                self._task = None
+                self._leave(self._task)
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        """It takes a moment to end. Whoever listens meanwhile has a subscription of their own to wait for."""
+        self.ending.add(task)
+        task.add_done_callback(self.ending.discard)
+        self._task = None
+        self._forget()
+        cancel(task)
+
+    def _forget(self) -> None:
+        self.redis = None
+        self._subscribed.clear()
 
     def end_all(self) -> None:
         for inbox in list(self._inboxes):
             inbox.ended.set()
 
+    async def aclose(self) -> None:
+        """The server stops: streams end, and every subscription with them."""
+        self.end_all()
+        if self._task is not None:
+            self._leave(self._task)
+        if self.ending:
+            await asyncio.wait(self.ending, timeout=_LONGEST_END)
+
     async def subscribed(self, *, patience: float) -> bool:
         """Whether messages arrive, after waiting for that a while: what is read before may be out of date unnoticed."""
         try:
-            await asyncio.wait_for(self._subscribed.wait(), patience)
+            async with asyncio.timeout(patience):
+                await self._subscribed.wait()
         except TimeoutError:
             return False
         return True
@@ -91,8 +114,8 @@ class Hub:
             except (RedisError, OSError) as error:
                 logger.warning("open streams hear nothing, Redis cannot be reached: %s", type(error).__name__)
             finally:
-                self.redis = None
-                self._subscribed.clear()
+                if self._task is asyncio.current_task():
+                    self._forget()
             await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
 
     async def _subscribe(self) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext_noop
 
+from orgs.cancelling import cancel
 from orgs.telling import Explained
 from prompts import traffic
 from prompts.credentials import UnreadableKey, credential_of, unavailable_because
@@ -155,7 +156,7 @@ async def kept() -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        keeper.cancel()
+        cancel(keeper)
 
 
 async def _keep() -> None:

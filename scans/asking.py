@@ -43,8 +43,11 @@ async def outcome_of(claimed: Claimed, lane: Lane, *, ticket: str = "") -> Outco
         return _failed(claimed, error, slip)
     except TimeoutError:
         late = LlmError(ErrorKind.TIMEOUT, _NO_ANSWER, values={"seconds": round(CALL_SECONDS)})
-        return _failed(claimed, late, slip)
-    except Exception as error:  # a mistake of ours must cost one answer, not the runner and all it holds
+        return _failed(claimed, late, Slip())  # a call that is cut off is booked where it is
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cut_off():
+            raise
+        # A mistake of ours, or of a library that ends by itself, must cost one answer, not the runner and all it holds.
         logger.exception("answer %s crashed", claimed.id)
         return gave_up(claimed, CRASHED, Sentence(_CRASHED, {"error": type(error).__name__}), entry=slip.entry)
     return Outcome(
@@ -55,6 +58,12 @@ async def outcome_of(claimed: Claimed, lane: Lane, *, ticket: str = "") -> Outco
         latency_ms=answered.latency_ms,
         entry=slip.entry,
     )
+
+
+def _is_cut_off() -> bool:
+    """Whether somebody wants this call to end, rather than something inside it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def missed_slot(claimed: Claimed) -> Outcome:

@@ -93,14 +93,18 @@ class Flights:
         assert flight.lane is not None
         await asyncio.sleep(max(0.0, at - time.monotonic()))
         flight.sent = True
-        if time.monotonic() - at > LATE:
-            await give_up(flight.lane, [flight.ticket])
-            self._end(flight, missed_slot(flight.claimed))
-            return
-        outcome = await outcome_of(flight.claimed, flight.lane, ticket=flight.ticket)
-        if outcome.error_kind == ErrorKind.RATE_LIMITED:
-            await self._ground(flight.lane)
-        self._end(flight, outcome)
+        late = time.monotonic() - at > LATE
+        if late:
+            outcome = missed_slot(flight.claimed)
+        else:
+            outcome = await outcome_of(flight.claimed, flight.lane, ticket=flight.ticket)
+        try:
+            if late:
+                await give_up(flight.lane, [flight.ticket])
+            elif outcome.error_kind == ErrorKind.RATE_LIMITED:
+                await self._ground(flight.lane)
+        finally:  # cut off or broken meanwhile, it has ended all the same, and was paid for
+            self._end(flight, outcome)
 
     async def _ground(self, lane: Lane) -> None:
         """The provider refuses: what waits for a slot of this lane would be refused as well."""
@@ -111,12 +115,8 @@ class Flights:
     async def keep_leases(self) -> None:
         """Renew what is held, and drop what is not ours any more before it is sent."""
         interval, renewed_at = settings.SCAN_LEASE_SECONDS / 3, time.monotonic()
-        told_at = renewed_at
         while True:
             await asyncio.sleep(min(WATCH, interval))
-            if self._flights and time.monotonic() - told_at >= RENEW:
-                told_at = time.monotonic()
-                await keep_slots()
             waiting = [flight.claimed for flight in self._flights.values() if not flight.sent]
             if waiting:
                 lost = await self._keeping(claims.lost, waiting)
@@ -126,6 +126,13 @@ class Flights:
             if self._flights and time.monotonic() - renewed_at >= interval - WATCH:
                 renewed_at = time.monotonic()
                 await self._keeping(claims.renew, [flight.claimed for flight in self._flights.values()])
+
+    async def hold_slots(self) -> None:
+        """Tell the lanes what is under way. Leases do not wait for it: Redis may hang."""
+        while True:
+            await asyncio.sleep(RENEW)
+            if self._flights:
+                await keep_slots()
 
     async def store_outcomes(self) -> None:
         while True:

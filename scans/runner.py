@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from orgs.cancelling import cancel
 from prompts import accounting, clock, traffic
 from prompts.gateway import EngineUnavailable, Lane, give_back, grant
 from prompts.llm.errors import ErrorKind
@@ -55,7 +56,8 @@ async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
     claiming, storing, keeping = databases = [Database(), Database(), Database()]
     flights = Flights(storing, keeping=keeping)
     runner = Runner(claiming, flights, deadline=time.monotonic() + budget_seconds, stop=stop)
-    keepers = [asyncio.create_task(flights.keep_leases()), asyncio.create_task(flights.store_outcomes())]
+    keeping_on = (flights.keep_leases(), flights.hold_slots(), flights.store_outcomes())
+    keepers = [asyncio.create_task(keeper) for keeper in keeping_on]
     work = asyncio.create_task(runner.work())
     try:
         await asyncio.wait([work, *keepers], return_when=asyncio.FIRST_COMPLETED)
@@ -65,7 +67,7 @@ async def run(*, budget_seconds: float, stop: Callable[[], bool]) -> bool:
         return await work
     finally:
         for task in (work, *keepers):
-            task.cancel()
+            cancel(task)
         await asyncio.gather(work, *keepers, return_exceptions=True)
         for database in databases:
             await database.aclose()  # what is being stored is stored now, or never

@@ -17,6 +17,7 @@ from scans.due import DueLane
 LaneKey = tuple[str, str]  # lane, engine
 Place = tuple[str, str, int]  # lane, engine, organization
 LONG = 10.0  # seconds of rest after which a lane leaves its share of the room to the others meanwhile
+LONGEST = 30.0  # seconds until it is asked again all the same: somebody may have reset it, or raised its limits
 _SHUT = frozenset({"breaker_open", "day_spent"})
 
 
@@ -29,7 +30,7 @@ class Rest:
 
     @classmethod
     def after(cls, reason: str, *, now: float, seconds: float) -> Rest:
-        return cls(now + seconds, reason in _SHUT or seconds > LONG)
+        return cls(now + min(seconds, LONGEST), reason in _SHUT or seconds > LONG)
 
 
 def shared(

@@ -98,17 +98,21 @@ class Store:
             return self._failed(outcomes[0], error)
 
     def _failed(self, outcome: Outcome, error: Exception) -> set[int]:
-        """Once more with the brands as they are now, then without the reply."""
+        """Once more with the brands as they are now, then without the reply, then without the call's row."""
         try:
             return self._together([outcome])
         except (IntegrityError, DataError):
             logger.exception("answer %s could not be stored", outcome.claimed.id)
         why = Sentence(_UNSTORABLE, {"error": type(error).__name__})
-        try:
-            return self._together([gave_up(outcome.claimed, UNSTORABLE, why, entry=outcome.entry)])
-        except (IntegrityError, DataError):  # its organization is gone: nothing may cost the others theirs
-            logger.exception("answer %s is nobody's any more", outcome.claimed.id)
-            return {outcome.claimed.id}
+        for entry in (outcome.entry, None):
+            try:
+                return self._together([gave_up(outcome.claimed, UNSTORABLE, why, entry=entry)])
+            except (IntegrityError, DataError):
+                if entry is not None:
+                    logger.exception("the ledger lost a call: org=%s %s", entry.org_id, ledger.line(entry.fields))
+        # Its organization is gone: nothing may cost the others theirs.
+        logger.error("answer %s is nobody's any more", outcome.claimed.id)
+        return {outcome.claimed.id}
 
     def _together(self, outcomes: Sequence[Outcome]) -> set[int]:
         org_id = outcomes[0].claimed.org_id

@@ -4,7 +4,8 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from celery import current_app
@@ -17,6 +18,8 @@ from orgs.scoping import org_scope
 from prompts import gateway
 from prompts.models import LlmCall, Project
 from scans import runner
+from scans.database import Database
+from scans.flights import Flights
 from scans.launch import start_scan
 from scans.models import Answer, Mention, Scan
 from tests.cast import make_prompt
@@ -138,6 +141,21 @@ def make_project(like: Project, slug: str) -> Project:
         return Project.objects.for_org(like.org_id).create(
             org_id=like.org_id, name=slug, slug=slug, engines=like.engines
         )
+
+
+@asynccontextmanager
+async def aloft() -> AsyncIterator[Flights]:
+    """Flights that store what they bring; in the end what is under way still is cut off, as a runner does."""
+    database = Database()
+    flights = Flights(database)
+    storing = asyncio.create_task(flights.store_outcomes())
+    try:
+        yield flights
+    finally:
+        storing.cancel()
+        await database.aclose()
+        await flights.abandon()
+        await gateway.close()
 
 
 def forget_connections() -> None:

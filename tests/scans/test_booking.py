@@ -1,10 +1,12 @@
 """Every call that was made stands in the ledger once, together with what became of its answer."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from orgs.scoping import org_scope
 from prompts.ledger import Entry, book
@@ -13,7 +15,19 @@ from prompts.models import LlmCall, Project
 from scans import store
 from scans.launch import cancel_scan
 from scans.models import Scan
-from tests.scans.running import ENGINES, add_prompts, answers_of, calls, reread, run, started, statuses, while_running
+from tests.scans.running import (
+    ENGINES,
+    add_prompts,
+    answers_of,
+    calls,
+    level,
+    reread,
+    run,
+    started,
+    statuses,
+    while_running,
+)
+from tests.scans.test_claims import answered, claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,3 +111,23 @@ def test_doubtful_rows_are_told_from_new_ones(project: Project, scan: Scan, simu
         book(project.org_id, [known, other], doubtful=True)
     assert Counter(call.reference for call in calls(project))["answer:0"] == 1
     assert Counter(call.reference for call in calls(project))[row.reference] == 1
+
+
+@pytest.mark.parametrize("tokens", [2**40, -1])
+def test_a_call_whose_figures_the_ledger_does_not_take_is_not_made_again(
+    project: Project, simulator: Running, caplog: pytest.LogCaptureFixture, tokens: int
+) -> None:
+    """A server of somebody's own may count as it likes. Its answer ends, and its row is in the log."""
+    add_prompts(project, 2)
+    scan = started(project)
+    good, bad = claim()
+    fields = {"purpose": "scan", "engine": bad.engine, "reference": f"answer:{bad.id}", "input_tokens": tokens}
+    entry = Entry(org_id=bad.org_id, at=timezone.now(), fields=fields)
+    told = answered(bad)
+    assert told.reply is not None
+    usage = replace(told.reply.usage, input_tokens=tokens)
+    outcome = replace(told, reply=replace(told.reply, usage=usage), entry=entry)
+    assert store.Store()([answered(good), outcome]) == set()
+    assert [(one.status, one.error_kind) for one in answers_of(scan)] == [("succeeded", ""), ("failed", "unstorable")]
+    assert level(project.org) == (1, 0)
+    assert f"input_tokens={tokens}" in caplog.text

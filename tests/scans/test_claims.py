@@ -11,22 +11,19 @@ from django.db import connection
 from billing import meter
 from orgs.models import Event, Organization
 from orgs.scoping import all_orgs_scope, org_scope
-from prompts import gateway
 from prompts.gateway import lane_for
 from prompts.llm.simulator.server import Running
 from prompts.llm.types import FinishReason, Reply, Usage
 from prompts.models import Brand, Project
 from scans import claims
 from scans.claims import Claimed
-from scans.database import Database
 from scans.ending import finish_scans
-from scans.flights import Flights
 from scans.models import Answer, Mention, Scan
 from scans.sharing import fair
 from scans.store import Outcome, Store
 from scans.sweeping import recover
 from scans.tasks import sweep
-from tests.scans.running import ENGINES, add_prompts, answers_of, reread, started, statuses
+from tests.scans.running import ENGINES, add_prompts, aloft, answers_of, reread, started, statuses
 
 ENGINE = ENGINES[0]
 
@@ -183,18 +180,11 @@ def test_the_word_of_a_lost_claim_leaves_the_one_that_took_over_held(scan: Scan)
     lane = lane_for(scan.org, ENGINE)
 
     async def held() -> int:
-        database = Database()
-        flights = Flights(database)
-        storing = asyncio.create_task(flights.store_outcomes())
-        flights.take_off(second, lane, at=time.monotonic() + 60, ticket="")
-        flights.report(answered(first))
-        await flights.stored(left=1)
-        found = len(flights)
-        storing.cancel()
-        await database.aclose()
-        await flights.abandon()
-        await gateway.close()
-        return found
+        async with aloft() as flights:
+            flights.take_off(second, lane, at=time.monotonic() + 60, ticket="")
+            flights.report(answered(first))
+            await flights.stored(left=1)
+            return len(flights)
 
     assert asyncio.run(held()) == 1
     assert claims.lost([second]) == set()

@@ -1,6 +1,7 @@
 """The whole way at a provider's limit: what Redis forgets, what the provider takes back, and what a day may hold."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,16 +15,29 @@ from orgs.scoping import org_scope
 from prompts import gateway
 from prompts.llm.simulator.server import Running
 from prompts.models import Brand, Project
+from prompts.traffic import reset_lane
 from scans import claims
-from scans.database import Database
-from scans.flights import Flights
+from scans.asking import outcome_of
 from scans.lanes import Lanes
 from scans.models import Scan
 from scans.pauses import pauses_of
 from scans.sharing import fair
+from scans.store import Outcome, Store
+from tests.chaos.proxy import Proxy, before
 from tests.chaos.workers import wait_until
 from tests.prompts.asking import LostLedger, lost_ledger
-from tests.scans.running import ENGINES, add_prompts, answers_of, calls, run, started, statuses, while_running
+from tests.scans.running import (
+    ENGINES,
+    add_prompts,
+    aloft,
+    answers_of,
+    calls,
+    run,
+    run_beside,
+    started,
+    statuses,
+    while_running,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GOOGLE = ENGINES[2]  # its answers tell nothing of limits
@@ -65,31 +79,58 @@ def test_a_provider_that_refuses_grounds_what_waits_for_its_slot(scan: Scan, sim
     assert isinstance(lane, gateway.Lane)
 
     async def fly() -> None:
-        database = Database()
-        flights = Flights(database)
-        storing = asyncio.create_task(flights.store_outcomes())
-        got = await gateway.grant(lane, want=9)
-        now = time.monotonic()
-        for number, (one, ticket) in enumerate(zip(held, got.tickets, strict=True)):
-            flights.take_off(one, lane, at=now + 600 * (number > 0), ticket=ticket)
-        await flights.stored()
-        storing.cancel()
-        await database.aclose()
-        await gateway.close()
+        async with aloft() as flights:
+            got = await gateway.grant(lane, want=9)
+            now = time.monotonic()
+            for number, (one, ticket) in enumerate(zip(held, got.tickets, strict=True)):
+                flights.take_off(one, lane, at=now + 600 * (number > 0), ticket=ticket)
+            await flights.stored()
 
     asyncio.run(fly())
     assert statuses(scan) == {"pending": 45}
     assert simulator.stats()["totals"]["requests"] == 1
 
 
+def test_a_refusal_that_is_cut_short_while_it_grounds_the_others_is_in_the_ledger(
+    scan: Scan, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider has answered; its runner is told to stop while the database is slow."""
+
+    def slowly(claimed: Any, *, asked: bool) -> None:
+        grounding.set()
+        time.sleep(1.0)
+        giving_back(claimed, asked=asked)
+
+    giving_back, grounding = claims.give_back, threading.Event()
+    monkeypatch.setattr("scans.flights.GRACE", 0.1)
+    monkeypatch.setattr("scans.flights.claims.give_back", slowly)
+    simulator.fault("429", times=1, retry_after=20)
+    held = claims.claim(fair(claims.due_lanes(limit=2), room=2, flying={}))
+    lane = Lanes().of(scan.org_id, GOOGLE)
+    assert isinstance(lane, gateway.Lane)
+
+    async def fly() -> None:
+        async with aloft() as flights:
+            got = await gateway.grant(lane, want=2)
+            now = time.monotonic()
+            for at, one, ticket in zip((now, now + 600), held, got.tickets, strict=True):
+                flights.take_off(one, lane, at=at, ticket=ticket)
+            assert await asyncio.to_thread(grounding.wait, 30)
+            await flights.land(lambda: True)
+
+    asyncio.run(fly())
+    assert statuses(scan) == {"pending": 45}
+    assert [call.outcome for call in calls(scan.project)] == ["rate_limited"]
+
+
 def test_a_days_budget_holds_across_a_loss_of_redis(
     scan: Scan, simulator: Running, redis: redis_client.Redis, settings: Any
 ) -> None:
     settings.LLM_REQUESTS_PER_DAY = {"simulated": 10}
-    assert run(budget_seconds=3)
+    assert run(budget_seconds=6)
     assert statuses(scan) == {"succeeded": 10, "pending": 35}
     redis.flushdb()
-    assert run(budget_seconds=3)
+    assert run(budget_seconds=6)
     assert statuses(scan) == {"succeeded": 10, "pending": 35}
     assert simulator.stats()["totals"]["requests"] == 10
     with org_scope(scan.org_id):
@@ -134,3 +175,80 @@ def test_a_day_that_neither_redis_nor_the_database_can_tell_pauses_its_lane_and_
     assert statuses(scan) == {"succeeded": 45}
     assert simulator.stats()["totals"]["requests"] == 45
     assert Counter(call.reference for call in calls(scan.project)) == {f"answer:{a.pk}": 1 for a in answers_of(scan)}
+
+
+@pytest.fixture
+def hanging(redis: redis_client.Redis, settings: Any) -> Iterator[Proxy]:
+    """What the lanes reach Redis through."""
+    with before(settings.REDIS_URL) as (proxy, url):
+        settings.REDIS_URL = url
+        yield proxy
+        proxy.heal()
+
+
+def test_leases_are_kept_while_redis_hangs(
+    scan: Scan, simulator: Running, hanging: Proxy, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes connections and answers nothing: what is under way stays ours, or it would be paid for twice."""
+    settings.SCAN_LEASE_SECONDS = 2
+    settings.LLM_CONCURRENCY = {"simulated": 5}
+    monkeypatch.setattr("scans.flights.RENEW", 0.2)
+    simulator.options(latency=4.0)
+    returned = []
+
+    def hang() -> None:
+        hanging.hang()
+        for _ in range(40):
+            time.sleep(0.1)
+            returned.append(claims.expire())
+        hanging.heal()
+        simulator.options(latency=0)
+
+    while_running(hang, when=lambda: simulator.stats()["totals"]["in_flight"] == 5)
+    assert sum(returned) == 0
+    assert {answer.lost_leases for answer in answers_of(scan)} == {0}
+    assert simulator.stats()["totals"]["requests"] == 45
+
+
+def test_a_call_without_an_answer_is_booked_once_while_redis_hangs(
+    scan: Scan, simulator: Running, hanging: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network is gone: neither the provider answers in time, nor does its lane hear of it."""
+    monkeypatch.setattr("scans.asking.CALL_SECONDS", 1.0)
+    monkeypatch.setattr("scans.asking._GRACE", 0.5)
+    monkeypatch.setattr("prompts.accounting._LONGEST_WAIT", 0.5)  # as long as the grace, as ever
+    [claimed] = claims.claim(fair(claims.due_lanes(limit=1), room=1, flying={}))
+    lane = Lanes().of(scan.org_id, GOOGLE)
+    assert isinstance(lane, gateway.Lane)
+    simulator.fault("hang")
+
+    async def ask() -> Outcome:
+        got = await gateway.grant(lane, want=1)
+        hanging.hang()
+        try:
+            return await outcome_of(claimed, lane, ticket=got.tickets[0])
+        finally:
+            await gateway.close()
+
+    gateway.preload()
+    outcome = asyncio.run(ask())
+    assert (outcome.status, outcome.error_kind) == ("pending", "timeout")
+    assert Store()([outcome]) == set()
+    assert [call.outcome for call in calls(scan.project)] == ["timeout"]
+
+
+def test_a_lane_that_an_operator_resets_is_asked_soon(
+    scan: Scan, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when the wait is over that the provider asked for, and the runner remembers."""
+    monkeypatch.setattr("scans.sharing.LONGEST", 0.5, raising=False)
+    simulator.fault("429", times=1, retry_after=300)
+    [lane] = {answer.lane for answer in answers_of(scan)}
+
+    def watch() -> None:
+        wait_until(lambda: "rate_limited" in {call.outcome for call in calls(scan.project)}, what="a refusal")
+        time.sleep(1.0)
+        assert reset_lane(lane)
+        wait_until(lambda: statuses(scan)["succeeded"] == 44, what="what waits for the lane", seconds=20)
+
+    run_beside(watch)

@@ -14,7 +14,9 @@ from orgs.models import Organization
 from orgs.scoping import org_scope
 from prompts import gateway
 from prompts.llm.lanes import keys
+from prompts.llm.openai import OpenAIAdapter
 from prompts.llm.simulator.server import Running
+from prompts.llm.types import Reply, Request
 from prompts.models import Project
 from scans import runner, store
 from scans.ending import finish_scans
@@ -158,9 +160,9 @@ def test_a_run_that_ends_has_ended_its_scan(
 
 def test_a_runner_out_of_time_finishes_what_it_has_sent(project: Project, simulator: Running) -> None:
     add_prompts(project, 1)
-    simulator.options(latency=2.5)
+    simulator.options(latency=6.5)
     scan = started(project)
-    run(budget_seconds=2.0)
+    run(budget_seconds=6.0)
     assert reread(scan).status == "done"
 
 
@@ -208,6 +210,32 @@ def test_what_a_runner_that_breaks_was_granted_is_free_again(
     started(basket)
     gateway.preload()
     assert asyncio.run(once()) == (3, 0)
+
+
+def test_a_call_that_something_inside_it_cancels_costs_one_answer(
+    basket: Project, simulator: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asked for its end: its answer must not stay held for as long as the runner lives."""
+    complete = OpenAIAdapter.complete
+
+    async def cancelled_once(self: OpenAIAdapter, request: Request) -> Reply:
+        if not calls_made:
+            calls_made.append(request)
+            raise asyncio.CancelledError
+        return await complete(self, request)
+
+    calls_made: list[Request] = []
+    monkeypatch.setattr(OpenAIAdapter, "complete", cancelled_once)
+    scan = started(basket)
+    ended = time.monotonic() + 20
+    assert run(stop=lambda: time.monotonic() > ended) is False
+    assert reread(scan).status == "partial"
+    assert sorted((answer.status, answer.error_kind) for answer in answers_of(scan)) == [
+        ("failed", "crashed"),
+        ("succeeded", ""),
+        ("succeeded", ""),
+    ]
+    assert sorted(call.outcome for call in calls(basket)) == ["cancelled", "ok", "ok"]
 
 
 def test_an_organization_that_is_gone_costs_the_others_nothing(

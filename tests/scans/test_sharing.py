@@ -27,7 +27,7 @@ from scans.due import DueLane
 from scans.flights import LATE, Flights
 from scans.lanes import Lanes
 from scans.sharing import Rest, allowed, by_lane, fair, shared
-from tests.scans.running import ENGINES, add_prompts, answers_of, make_project, run, started, statuses
+from tests.scans.running import ENGINES, add_prompts, aloft, answers_of, make_project, run, started, statuses
 
 LANE, ENGINE = "sim-openai|openai:gpt-5-mini", ENGINES[0]
 WANTS = st.lists(st.integers(1, 40), min_size=1, max_size=12)
@@ -218,15 +218,10 @@ def test_a_slot_that_was_slept_through_is_not_sent(project: Project, simulator: 
     assert isinstance(lane, gateway.Lane)
 
     async def sleep_through() -> None:
-        database = Database()
-        flights = Flights(database)
-        storing = asyncio.create_task(flights.store_outcomes())
-        got = await gateway.grant(lane, want=1)
-        flights.take_off(held, lane, at=time.monotonic() - LATE - 0.1, ticket=got.tickets[0])
-        await flights.stored()
-        storing.cancel()
-        await database.aclose()
-        await gateway.close()
+        async with aloft() as flights:
+            got = await gateway.grant(lane, want=1)
+            flights.take_off(held, lane, at=time.monotonic() - LATE - 0.1, ticket=got.tickets[0])
+            await flights.stored()
 
     asyncio.run(sleep_through())
     [answer] = answers_of(scan)
