@@ -105,6 +105,8 @@ app.conf.update(
         "max_retries": 1,
         "interval_start": 0.1,
         "socket_connect_timeout": 2,
+        # Nor for ever where Redis takes the message and says nothing. Longer than a worker's question for work (1 s).
+        "socket_timeout": 3,
     },
     result_backend=None,
     result_expires=None,
@@ -113,6 +115,7 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_time_limit=TIME_LIMIT,
     task_soft_time_limit=TIME_LIMIT - 30,
+    worker_pool="config.pool:TaskPool",
     worker_prefetch_multiplier=1,
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_soft_shutdown_timeout=10.0,

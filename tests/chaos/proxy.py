@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 T = TypeVar("T")
 Target = Path | tuple[str, int]  # a unix socket, or a host and a port
@@ -175,6 +176,17 @@ class Proxy:
             return call(*args)
 
         return asyncio.run_coroutine_threadsafe(inside(), self._loop).result(10)
+
+
+@contextmanager
+def before(url: str) -> Iterator[tuple[Proxy, str]]:
+    """A proxy before the service at this address, and the address through it."""
+    address = urlsplit(url)
+    assert address.hostname is not None
+    assert address.port is not None
+    who, at, _ = address.netloc.rpartition("@")
+    with Proxy((address.hostname, address.port)).serving() as proxy:
+        yield proxy, address._replace(netloc=f"{who}{at}127.0.0.1:{proxy.port}").geturl()
 
 
 async def _connect(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

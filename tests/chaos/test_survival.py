@@ -1,5 +1,7 @@
 """Processes killed, services gone, providers silent: the scan ends, exactly."""
 
+import time
+
 import pytest
 
 from prompts.models import Brand, Project
@@ -64,6 +66,15 @@ def test_a_killed_redis_costs_nothing(installation: Installation, scan: Scan) ->
     installation.services.kill_redis()
     installation.services.start_redis()
     assert_exact(scan, installation, excess=0)
+
+
+def test_a_redis_that_hangs_costs_nothing(installation: Installation, scan: Scan) -> None:
+    """For longer than a lease, and than anybody waits for it."""
+    installation.services.redis.hang()
+    time.sleep(7)
+    installation.services.redis.heal()
+    assert_exact(scan, installation, excess=0)
+    assert {answer.lost_leases for answer in answers_of(scan)} == {0}
 
 
 def test_a_restarted_postgres_costs_nothing(installation: Installation, scan: Scan) -> None:

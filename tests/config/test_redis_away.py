@@ -1,5 +1,6 @@
 """While Redis is away every page opens, what cannot be done without it says so, and a scan that is started waits."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from tests.cast import PASSWORD
 from tests.guards.test_role_matrix import ADDRESSES, _asked
 from tests.role_matrix import ROWS, Row
 from tests.role_world import World, make_world
-from tests.scans.running import add_prompts, reread, run, statuses
+from tests.scans.running import add_prompts, forget_connections, reread, run, statuses
 from tests.screens import ClientOf
 
 pytestmark = pytest.mark.django_db
@@ -31,12 +32,15 @@ COUNTED = {"invitation-add", "invitation-resend", "api-invitation-list"}
 
 
 @pytest.fixture
-def away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever this process asks of Redis finds nobody there: cache, lanes, streams, task queue."""
     settings.REDIS_URL = DOWN
     settings.CACHES = {"default": {**django_settings.CACHES["default"], "LOCATION": DOWN}}
-    monkeypatch.setattr(current_app.conf, "broker_url", DOWN)
-    monkeypatch.setattr(current_app.amqp, "_producer_pool", None)
+    with monkeypatch.context() as patch:
+        patch.setattr(current_app.conf, "broker_write_url", DOWN)
+        forget_connections()
+        yield
+    forget_connections()
 
 
 @pytest.fixture
@@ -163,6 +167,7 @@ def test_a_scan_started_meanwhile_waits_says_so_and_runs_once_redis_is_back(
     project: Project,
     simulator: Running,
     request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     add_prompts(project, 2)
     client = client_of(member)
@@ -171,9 +176,15 @@ def test_a_scan_started_meanwhile_waits_says_so_and_runs_once_redis_is_back(
     started = client.post(reverse("scan-start", args=["acme", "lumenboard"]), follow=True)
     assert started.status_code == 200
     assert "Nothing is asked while Redis cannot be reached; the scan goes on by itself" in started.content.decode()
+    assert "the task queue cannot be reached; the next sweep starts what is due" in caplog.text
     scan = started.context["scan"]
     assert statuses(scan) == {"pending": 2 * len(project.engines)}
     assert client.get("/api/v1/o/acme/scans/").json()["results"][0]["status"] == "queued"
+    told = client.get(f"/api/v1/o/acme/scans/{scan.pk}/").json()["pauses"]
+    assert [(pause["engine"], pause["kind"], pause["until"]) for pause in told] == [
+        (engine, "redis_down", None) for engine in sorted(project.engines)
+    ]
+    assert "Nothing is asked while Redis" in client.get(reverse("scans", args=["acme", "lumenboard"])).content.decode()
     request.getfixturevalue("settings").REDIS_URL = reached
     run()
     assert reread(scan).status == "done"
