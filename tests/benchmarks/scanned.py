@@ -15,6 +15,7 @@ from tests.benchmarks import stack
 from tests.benchmarks.bare import QUESTION
 from tests.benchmarks.first_scan import wait_for_worker
 from tests.benchmarks.processes import below, cpu_seconds, peak_memory, server_cpu_seconds
+from tests.benchmarks.yardstick import yardstick
 
 if TYPE_CHECKING:
     from prompts.models import Project
@@ -33,7 +34,8 @@ _WARM_UP = 20  # prompts
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """Answers, wall and CPU seconds of the asking process and its children, its most memory in MB; CPU seconds of the
-    servers beside it, commands that Redis ran, and bytes that the answers take in the database."""
+    servers beside it, commands that Redis ran, bytes that the answers take in the database, and what the yardstick cost
+    meanwhile."""
 
     answers: int
     wall: float
@@ -43,6 +45,7 @@ class Run:
     redis: float = 0.0
     commands: int = 0
     stored: int = 0
+    yardstick_ms: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -66,7 +69,8 @@ def scanned(answers: int, *, simulator: int, concurrency: int) -> Run:
     with _worker(concurrency) as family:
         _scan(project, warm_up=True)
         before, began = _meters(family), time.monotonic()
-        stored = _scan(project)
+        with yardstick() as machine:
+            stored = _scan(project)
         wall, after = time.monotonic() - began, _meters(family)
         memory = max(map(peak_memory, family))
     cpu, postgres, redis, commands, size = (new - old for new, old in zip(after, before, strict=True))
@@ -79,6 +83,7 @@ def scanned(answers: int, *, simulator: int, concurrency: int) -> Run:
         redis=redis,
         commands=int(commands),
         stored=int(size),
+        yardstick_ms=machine.ms,
     )
 
 

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from tests.benchmarks import __main__ as harness
+from tests.benchmarks import growth
 from tests.benchmarks.report import Goal, Report, percentile, show
+from tests.benchmarks.scanned import Run
+from tests.benchmarks.yardstick import yardstick
 
 
 def report(**changes: object) -> Report:
@@ -57,3 +60,21 @@ def test_percentiles_lie_between_the_values() -> None:
     assert percentile(values, 0.5) == pytest.approx(50.5, abs=0.2)
     assert percentile(values, 0.95) == pytest.approx(95.05, abs=0.2)
     assert percentile([7.0], 0.95) == 7.0
+
+
+def test_growth_is_what_ours_grew_and_not_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine was half as fast during the larger scan, and an answer of it cost 10 % more than that explains."""
+    runs = {
+        1_000: Run(answers=1_000, wall=5.0, cpu=3.0, memory=280.0, postgres=1.0, yardstick_ms=10.0),
+        100_000: Run(answers=100_000, wall=900.0, cpu=660.0, memory=280.0, postgres=220.0, yardstick_ms=20.0),
+    }
+    monkeypatch.setattr(growth, "scanned", lambda size, **_: runs[size])
+    found = growth.report([100_000, 1_000], simulator=1, concurrency=400)
+    assert found.figures["cost_growth"] == pytest.approx(1.1)
+    assert found.figures["cpu_growth"] == pytest.approx(2.2)
+
+
+def test_a_yardstick_is_laid_from_the_beginning() -> None:
+    with yardstick() as machine:
+        pass
+    assert machine.ms > 0
