@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from urllib.parse import urlsplit
 
@@ -12,11 +13,14 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from redis.exceptions import RedisError
 from waffle.models import AbstractUserFlag
 from waffle.utils import keyfmt
 
 from orgs.roles import Permission, Role, grants
 from orgs.scoping import OrgForeignKey, OrgModel
+
+logger = logging.getLogger("prompter.flags")
 
 
 def open_organization(prefix: str = "") -> Q:
@@ -336,6 +340,13 @@ class Flag(AbstractUserFlag):
 
     def get_flush_keys(self, flush_keys: list[str] | None = None) -> list[str]:
         return [*super().get_flush_keys(flush_keys), self.organizations_key]
+
+    def flush(self) -> None:
+        """Once a change has committed, so it cannot be refused any more: what is cached is forgotten by itself soon."""
+        try:
+            super().flush()
+        except (RedisError, OSError):
+            logger.warning("the cache cannot be reached; what it has of %s may count for five minutes more", self.name)
 
     @property
     def organizations_key(self) -> str:

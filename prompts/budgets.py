@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """Where one budget, or what would be one, stands in a month. Without a limit in money or answers that one is
-    None."""
+    None. `has_stopped` a scan and was not raised since: a rest of money that holds no more answer is left of it."""
 
     project: Project | None
     month: date
@@ -35,6 +35,7 @@ class Level:
     money: Decimal = Decimal(0)
     answers_limit: int | None = None
     money_limit: Decimal | None = None
+    has_stopped: bool = False
 
     @property
     def is_set(self) -> bool:
@@ -199,6 +200,7 @@ def _level(month: date, project: Project | None, budget: Budget | None, spent: S
         money=spent.money if spent else Decimal(0),
         answers_limit=budget.answers if budget else None,
         money_limit=budget.money if budget else None,
+        has_stopped=bool(budget and spent and spent.reached_at),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from django.db import models
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, NotFound, ValidationError
@@ -21,6 +22,7 @@ from prompts.api import OF_PROJECT, LiveProjects, of_project
 from prompts.models import Project
 from scans.launch import MAX_SAMPLES, CannotStart, cancel_scan, resume_scan, retry_failed, start_scan
 from scans.models import Answer, Citation, Mention, Scan
+from scans.pauses import pauses_of
 from scans.plan import forecast_for
 
 OF_SCAN = OpenApiParameter("scan", OpenApiTypes.INT64, description="Only those of this scan.")
@@ -122,6 +124,30 @@ class ScanSerializer(serializers.ModelSerializer[Scan]):
         read_only_fields = fields
 
 
+class PauseSerializer(serializers.Serializer[Any]):
+    """An engine of the scan that is not asked right now."""
+
+    engine = serializers.CharField()
+    kind = serializers.CharField(
+        help_text="breaker_open, day_spent, rate_limited, redis_down, budget_held, or what the last calls failed with."
+    )
+    reason = serializers.CharField(help_text="In the language that you ask for (Accept-Language).")
+    until = serializers.DateTimeField(allow_null=True, help_text="null where nobody can tell.")
+
+
+class WholeScanSerializer(ScanSerializer):
+    pauses = serializers.SerializerMethodField(help_text="What waits while the scan runs, and why.")
+
+    class Meta(ScanSerializer.Meta):
+        fields = [*ScanSerializer.Meta.fields, "pauses"]
+        read_only_fields = fields
+
+    @extend_schema_field(PauseSerializer(many=True))
+    def get_pauses(self, scan: Scan) -> Any:
+        found = [{"engine": engine, **asdict(pause)} for engine, pause in sorted(pauses_of(scan).items())]
+        return PauseSerializer(found, many=True).data
+
+
 class MentionSerializer(serializers.ModelSerializer[Mention]):
     class Meta:
         model = Mention
@@ -182,6 +208,9 @@ class ScanViewSet(ListModelMixin, RetrieveModelMixin, OrgViewSet):
 
     def get_queryset(self) -> models.QuerySet[Any]:
         return of_project(self, super().get_queryset())
+
+    def get_serializer_class(self) -> type[ScanSerializer]:
+        return WholeScanSerializer if self.action == "retrieve" else ScanSerializer
 
     @extend_schema(parameters=[OF_PROJECT])
     def list(self, request: Request) -> Response:

@@ -32,6 +32,7 @@ declare_topics(
         label=_("Finished scans"),
         help=_("A scan ended and every answer came in."),
         permission=Permission.SCANS_VIEW,
+        email=True,
     ),
     Topic(
         key="scan.failed",

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from django.conf import settings
 from django.db import connection
 from django.db.models import Case, QuerySet, When
+from django.utils import timezone
 
 from prompts import traffic
 from prompts.credentials import EngineChoice
 from prompts.estimates import answer_cost
 from prompts.gateway import Lane
 from prompts.llm.catalog import Engine
-from prompts.llm.gauges import MINUTE, RECOVERY
+from prompts.llm.gauges import MINUTE, RECOVERY, WINDOW
 from prompts.llm.types import Limits, Surface
 from prompts.models import Project
 from scans.models import Scan
@@ -35,6 +36,7 @@ MOST = 200  # of them that are looked at
 LATEST = 5  # scans in which they are looked for, and as many in economy mode for engines without batches
 _Z80 = 1.2816  # a normal distribution has 80 % within so many deviations
 _LOW, _HIGH = 0.5, 2.0  # of what the catalogue says
+_DAY = 86_400.0
 _USUAL = {Surface.WEB_SEARCH: 20.0, Surface.MODEL: 8.0}  # that an answer takes where nobody has seen one
 
 
@@ -213,42 +215,89 @@ def _seconds(parts: Sequence[Part]) -> Range:
     lanes: defaultdict[tuple[str, str, bool], list[Part]] = defaultdict(list)
     for part in parts:
         lanes[part.engine.credential or part.engine.provider.value, part.engine.model, part.simulated].append(part)
-    work = sum(part.answers * part.seconds for part in parts) / settings.SCAN_CONCURRENCY
+    work = sum(part.answers * part.seconds for part in parts) / _most_at_once()
     learned = traffic.lane_states(part.lane.key for part in parts if part.lane) or {}
-    paces = [(some, *_pace_of(some[0], learned)) for some in lanes.values()]
+    rooms = [(some, _room_of(some[0], learned)) for some in lanes.values()]
 
     def slowest(end: str, slower: float) -> float:
-        ends = [_lane_seconds(some, end, slower, limits=limits, pace=pace) for some, limits, pace in paces]
+        ends = [_lane_seconds(some, end, slower, room=room) for some, room in rooms]
         return max([work * slower, *ends], default=0.0)
 
     return Range(low=slowest("low", 0.75), likely=slowest("likely", 1.0), high=slowest("high", 1.5))
 
 
-def _pace_of(part: Part, learned: Mapping[str, LaneGauge]) -> tuple[Limits, float]:
-    """The limits that count for its lane, the key's own and what the provider told lately, and the share of them that
-    refusals have left. Where Redis cannot be reached or nothing was asked yet, what was set."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What a lane may send now: `pace` is the share of its limits that refusals have left, `window` how many calls may
+    be in flight; `left` requests and tokens are left of a day that `ends_in` so many seconds."""
+
+    limits: Limits
+    pace: float = 1.0
+    window: int = WINDOW
+    left: tuple[int, int] = (0, 0)
+    ends_in: float = _DAY
+
+
+def _room_of(part: Part, learned: Mapping[str, LaneGauge]) -> Room:
+    """The limits that count for its lane: the key's own and what the provider told lately. Where Redis cannot be
+    reached or nothing was asked yet, what was set."""
     lane, engine = part.lane, part.engine
     limits = lane.limits if lane else traffic.limits_of(engine.provider.value, simulated=part.simulated)
     gauge = learned.get(lane.key) if lane else None
     if gauge is None:
-        return limits, 1.0
+        return Room(limits=limits, left=(limits.day_requests, limits.day_tokens))
     told: dict[str, Any] = {
         name: min(lower, getattr(limits, name) or lower)
         for name, lower in (("requests", gauge.requests_limit), ("tokens", gauge.tokens_limit))
         if lower != getattr(gauge.set, name)  # else it is only what was set when something was last asked
     }
-    return replace(limits, **told), gauge.pace
+    return Room(
+        limits=replace(limits, **told),
+        pace=gauge.pace,
+        window=gauge.window,
+        left=(max(0, limits.day_requests - gauge.day_requests), max(0, limits.day_tokens - gauge.day_tokens)),
+        ends_in=(gauge.day_ends - timezone.now()).total_seconds() if gauge.day_ends else _DAY,
+    )
 
 
-def _lane_seconds(parts: Sequence[Part], end: str, slower: float, *, limits: Limits, pace: float) -> float:
+def _lane_seconds(parts: Sequence[Part], end: str, slower: float, *, room: Room) -> float:
+    limits = room.limits
     answers, tokens = sum(part.answers for part in parts), sum(getattr(part.tokens, end) for part in parts)
     asking = sum(part.answers * part.seconds for part in parts)
     minutes = max(
         answers / limits.requests if limits.requests else 0.0,
         tokens / limits.tokens if limits.tokens else 0.0,
     )
-    paced = max(60 * _climbing(minutes, pace), slower * asking / limits.concurrency if limits.concurrency else 0.0)
+    paced = max(
+        60 * _climbing(minutes, room.pace),
+        slower * asking / limits.concurrency if limits.concurrency else 0.0,
+        slower * _widening(answers, asking / answers, room=room) if answers else 0.0,
+        _days(answers, room.left[0], limits.day_requests, room=room),
+        _days(tokens, room.left[1], limits.day_tokens, room=room),
+    )
     return paced + slower * max((part.seconds for part in parts if part.answers), default=0.0)
+
+
+def _most_at_once() -> int:
+    """Calls that one worker process keeps under way for one organization."""
+    return min(settings.SCAN_CONCURRENCY, settings.SCAN_ORG_CONCURRENCY)
+
+
+def _widening(answers: int, seconds: float, *, room: Room) -> float:
+    """Seconds until the last of so many calls goes out, while a lane learns how many may be in flight: as every answer
+    makes room for one more, twice as many in every round."""
+    most = min(_most_at_once(), room.limits.concurrency or _most_at_once())
+    window, rounds = min(room.window, most), 0
+    while answers > window and window < most:
+        answers, window, rounds = answers - window, min(most, 2 * window), rounds + 1
+    return seconds * (rounds + max(0.0, answers / window - 1))
+
+
+def _days(amount: float, left: int, a_day: int, *, room: Room) -> float:
+    """Seconds until the day begins in which the last of so much fits."""
+    if not a_day or amount <= left:
+        return 0.0
+    return room.ends_in + _DAY * ((amount - left) // a_day - ((amount - left) % a_day == 0))
 
 
 def _climbing(minutes: float, pace: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prompts.budgets import sentence_of
 from scans.live import Failure
 from scans.models import Scan
 from scans.summary import summary_of
@@ -24,12 +25,14 @@ class Failures:
 
 
 def details_of(event: Event) -> dict[str, Any]:
-    """Nothing where the scan is gone, and the status at the time of the event where it was asked again since."""
+    """Nothing where the scan is gone, and the status at the time of the event where it was asked again since. `stop` is
+    the sentence about the budget that stopped it."""
     scan = Scan.objects.for_org(event.org_id).select_related("project").filter(pk=event.target_id or 0).first()
     if scan is None:
         return {}
     summary = summary_of(scan)
     shown = summary.board.failures[:SHOWN_FAILURES]
-    more = summary.board.failed - sum(failure.count for failure in shown)
+    more = summary.board.failures_of_asking - sum(failure.count for failure in shown)
     status = Scan.Status(event.data.get("status", scan.status)).label
-    return {"summary": summary, "status": status, "failures": Failures(shown=shown, more=more)}
+    stop = str(sentence_of(event.data["budget_stop"])) if event.data.get("budget_stop") else ""
+    return {"summary": summary, "status": status, "stop": stop, "failures": Failures(shown=shown, more=more)}

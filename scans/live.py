@@ -16,7 +16,7 @@ from scans.economy import Standing, standing_of
 from scans.models import Answer, Scan
 from scans.overview import engine_name
 from scans.pace import paces_of
-from scans.pauses import STOPS, Pause, pauses_of
+from scans.pauses import STOPS, Pause, pauses_by_scan, pauses_of
 from scans.reasons import reason_of
 from scans.stopping import BUDGET
 from scans.tallies import Estimate, own_visibility, own_visibility_by_engine
@@ -52,8 +52,12 @@ class Lane:
 
     @property
     def remaining(self) -> float | None:
-        stopped = self.pause and self.pause.kind in STOPS
-        return None if stopped or not self.pace else self.open / self.pace
+        """Seconds at its pace of late, after the pause that it is told of."""
+        if not self.pace or (self.pause and self.pause.kind in STOPS):
+            return None
+        until = self.pause.until if self.pause else None
+        rest = max(0.0, (until - timezone.now()).total_seconds()) if until else 0.0
+        return rest + self.open / self.pace
 
     @property
     def percent(self) -> int:
@@ -130,8 +134,10 @@ class ScanLine:
     total: int
     succeeded: int
     failed: int
+    unasked: int
     cost: Decimal | None
     visibility: Estimate | None
+    waits: tuple[str, ...]  # why engines of it are paused
 
 
 def board_of(scan: Scan) -> Board:
@@ -165,22 +171,27 @@ def board_of(scan: Scan) -> Board:
 
 
 def scan_lines(org_id: int, scans: Sequence[Scan]) -> list[ScanLine]:
-    """Two queries."""
+    """Two queries, and one for what pauses where a scan is open."""
     answers = Answer.objects.for_org(org_id).filter(scan__in=[scan.pk for scan in scans])
     counts = {row["scan_id"]: row for row in answers.values("scan_id").annotate(**_COUNTS)}
     seen = own_visibility(org_id, [scan.pk for scan in scans])
-    nothing = {"succeeded": 0, "failed": 0, "cost": None}
-    return [_scan_line(scan, counts.get(scan.pk, nothing), seen.get(scan.pk)) for scan in scans]
+    nothing = {"succeeded": 0, "failed": 0, "unasked": 0, "cost": None}
+    pauses = pauses_by_scan(org_id, scans)
+    return [
+        _scan_line(scan, counts.get(scan.pk, nothing), seen.get(scan.pk), pauses.get(scan.pk, {})) for scan in scans
+    ]
 
 
-def _scan_line(scan: Scan, counts: dict[str, Any], visibility: Estimate | None) -> ScanLine:
+def _scan_line(scan: Scan, counts: dict[str, Any], visibility: Estimate | None, pauses: dict[str, Pause]) -> ScanLine:
     return ScanLine(
         scan=scan,
         total=scan.total,
         succeeded=counts["succeeded"],
-        failed=counts["failed"],
+        failed=counts["failed"] - counts["unasked"],
+        unasked=counts["unasked"],
         cost=counts["cost"],
         visibility=None if scan.is_open else visibility,
+        waits=tuple(dict.fromkeys(pause.reason for pause in pauses.values())),
     )
 
 

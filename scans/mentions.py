@@ -159,6 +159,7 @@ class _Page:
         self.text = text
         self.folded = folded
         self._hidden: list[tuple[int, int]] | None = None
+        self._run = (0, 0)
         self._has_joiners = "\u200c" in text
 
     def name(self, form: _Form, start: int, end: int) -> tuple[int, int] | None:
@@ -262,14 +263,27 @@ class _Page:
         """The span grown over letters, digits, `.`, `-` and `@`, without the punctuation at its ends."""
         text = self.text
         low, high = begin, stop
-        while low > 0 and begin - low < _REACH and _in_host(text[low - 1]):
-            low -= 1
-        while high < len(text) and high - stop < _REACH and _in_host(text[high]):
-            high += 1
+        if low > 0 and _in_host(text[low - 1]):
+            low = max(self._run_at(low - 1)[0], begin - _REACH)
+        if high < len(text) and _in_host(text[high]):
+            high = min(self._run_at(high)[1], stop + _REACH)
         while high > stop and text[high - 1] in ".-@_+":
             high -= 1
         while low < begin and text[low] in ".-_+":
             low += 1
+        return low, high
+
+    def _run_at(self, at: int) -> tuple[int, int]:
+        """All characters of hosts around this one, which is one; followed once, however much is found in the run."""
+        text = self.text
+        low, high = self._run
+        if not low <= at < high:
+            low, high = at, at + 1
+            while low > 0 and _in_host(text[low - 1]):
+                low -= 1
+            while high < len(text) and _in_host(text[high]):
+                high += 1
+            self._run = low, high
         return low, high
 
 

@@ -22,9 +22,9 @@ _MOST_IN_WINDOW = 24 * 30 + 1  # a schedule starts once an hour at most
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """`slots` are the next times, `answers` and `forecast` one scan's, `scans` and `month_cost` (USD, None where a
-    price is unknown) those of the next 30 days in its mode; `economy` is what that mode saves on one scan, `saved`
-    what it has saved this month."""
+    """`slots` are the next times, before them the start of a scan whose slot has come; `answers` and `forecast` one
+    scan's, `scans` and `month_cost` (USD, None where a price is unknown) those of the next 30 days in its mode;
+    `economy` is what that mode saves on one scan, `saved` what it has saved this month."""
 
     slots: list[datetime]
     answers: int
@@ -39,7 +39,7 @@ class Outlook:
 def outlook_of(schedule: Schedule, project: Project) -> Outlook:
     """Five queries."""
     now = timezone.now()
-    slots = [] if schedule.is_paused else schedule.timetable.upcoming(now, count=_MOST_IN_WINDOW)
+    slots = [] if schedule.is_paused else _to_come(schedule, now)
     scans = sum(slot <= now + WINDOW for slot in slots)
     engines = schedule.engines or project.engines
     prompts = Prompt.objects.for_org(project.org_id).filter(project=project, is_active=True, archived_at=None).count()
@@ -56,6 +56,12 @@ def outlook_of(schedule: Schedule, project: Project) -> Outlook:
         economy=saving,
         saved=economy.saved_this_month(project.org_id, project_id=project.pk),
     )
+
+
+def _to_come(schedule: Schedule, now: datetime) -> list[datetime]:
+    waits = schedule.next_slot_at is not None and schedule.next_slot_at <= now
+    starts = [schedule.next_start_at] if waits and schedule.next_start_at else []
+    return sorted([*starts, *schedule.timetable.upcoming(now, count=_MOST_IN_WINDOW)])
 
 
 def _month_cost(schedule: Schedule, forecast: Forecast | None, saving: Expected, *, scans: int) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from prompts.gateway import lane_states
+from prompts.llm import catalog
 from scans import budget_waits
 from scans.models import Answer, Scan
 
@@ -36,27 +39,41 @@ def pauses_of(scan: Scan) -> dict[str, Pause]:
     """Engine -> its pause, for engines with answers to go. Calls from before may be under way where nothing new can be
     asked: Redis is away, the breaker is open, the day is spent. A lane that is merely full, or some of whose answers
     rest before their next call, is at work. One query."""
-    if not scan.is_open:
+    return pauses_by_scan(scan.org_id, [scan]).get(scan.pk, {})
+
+
+def pauses_by_scan(org_id: int, scans: Sequence[Scan]) -> dict[int, dict[str, Pause]]:
+    """The same by scan, for those of an organization that are open. One query, none where all have ended."""
+    going = [scan.pk for scan in scans if scan.is_open]
+    if not going:
         return {}
-    answers = Answer.objects.for_org(scan.org_id).filter(scan=scan, status__in=Answer.OPEN)
-    rows = answers.values("engine", "lane").annotate(
+    answers = Answer.objects.for_org(org_id).filter(scan__in=going, status__in=Answer.OPEN)
+    rows = answers.values("scan_id", "engine", "lane").annotate(
         asking=Count("pk", filter=Q(status=Answer.Status.CLAIMED)),
         waiting=Count("pk", filter=Q(status=Answer.Status.PENDING, batch_job=None)),
         due_at=Min("due_at"),
         kinds=ArrayAgg("error_kind", filter=~Q(error_kind=""), distinct=True, default=[]),
     )
-    states = lane_states(row["lane"] for row in rows)
-    if states is None:
-        reason = _("Nothing is asked while Redis cannot be reached; the scan goes on by itself")
-        return {row["engine"]: Pause(kind="redis_down", reason=reason, until=None) for row in rows}
-    found = {row["engine"]: _pause(row, states.get(row["lane"])) for row in rows}
-    return {engine: pause for engine, pause in found.items() if pause is not None}
+    states = lane_states({row["lane"] for row in rows})
+    found: dict[int, dict[str, Pause]] = defaultdict(dict)
+    for row in rows:
+        pause = _away() if states is None else _pause(row, states.get(row["lane"]))
+        if pause is not None:
+            found[row["scan_id"]][row["engine"]] = pause
+    return dict(found)
+
+
+def _away() -> Pause:
+    reason = _("Nothing is asked while Redis cannot be reached; the scan goes on by itself")
+    return Pause(kind="redis_down", reason=reason, until=None)
 
 
 def _pause(row: dict[str, Any], state: LaneGauge | None) -> Pause | None:
-    if not row["asking"]:
-        return _stop(state) or _rest(row, state)
-    return _stop(state) if row["waiting"] else None
+    if not row["waiting"]:
+        state = None  # all is under way or in a batch: no lane holds it back
+    if row["asking"]:
+        return _stop(state)
+    return _stop(state) or _short(row, state) or _rest(row, state)
 
 
 def _stop(state: LaneGauge | None) -> Pause | None:
@@ -65,9 +82,23 @@ def _stop(state: LaneGauge | None) -> Pause | None:
         reason = _("The provider has been failing; one call will try again")
         return Pause(kind="breaker_open", reason=reason, until=state.until)
     if state and state.until and state.day_spent:
-        reason = _("The day's budget of this provider key is spent")
-        return Pause(kind="day_spent", reason=reason, until=state.until)
+        return _spent(state.until)
     return None
+
+
+def _short(row: dict[str, Any], state: LaneGauge | None) -> Pause | None:
+    """A day whose tokens do not reach for one more call is spent as well: there is hardly ever nothing left of it."""
+    if state is None or state.day_tokens_left is None:
+        return None
+    try:
+        needed = catalog.get(row["engine"]).reserved_tokens
+    except catalog.UnknownEngine:
+        return None
+    return _spent(state.day_ends) if state.day_tokens_left < needed else None
+
+
+def _spent(until: datetime | None) -> Pause:
+    return Pause(kind="day_spent", reason=_("The day's budget of this provider key is spent"), until=until)
 
 
 def _rest(row: dict[str, Any], state: LaneGauge | None) -> Pause | None:

@@ -91,9 +91,9 @@ class Tally:
 _NONE = _Count()
 
 _ANSWERED = """
-SELECT engine, prompt_id, branded, count(*) FILTER (WHERE status = 'failed') AS failed,
+SELECT engine, prompt_id, branded, count(*) FILTER (WHERE status = 'failed' AND error_kind <> 'budget') AS failed,
   count(*) FILTER (WHERE said AND NOT cut) AS whole, count(*) FILTER (WHERE said AND cut) AS cut
-FROM (SELECT engine, prompt_id, prompt.is_branded AS branded, status, finish_reason = 'length' AS cut,
+FROM (SELECT engine, prompt_id, prompt.is_branded AS branded, status, error_kind, finish_reason = 'length' AS cut,
     status = 'succeeded' AND answer.text <> '' AS said
   FROM scans_answer answer JOIN prompts_prompt prompt ON prompt.id = answer.prompt_id AND prompt.org_id = %(org)s
   WHERE answer.org_id = %(org)s AND scan_id = %(scan)s) answer

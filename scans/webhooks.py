@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.mail import site_link
 from orgs.webhooks.offers import offer
+from prompts.budgets import sentence_of
 from scans.live import Board, Lane
 from scans.models import Scan
 from scans.summary import Summary, summary_of
@@ -40,6 +41,7 @@ def ended(event: Event) -> dict[str, Any]:
         "scan": {
             **_scan(event, scan),
             **_results(summary.board),
+            "budget_stop": _stop(event),
             "engines": [_engine(lane) for lane in summary.board.lanes],
             "failures": [
                 {"engine": one.engine, "kind": one.kind, "reason": one.reason, "answers": one.count}
@@ -84,10 +86,20 @@ def _results(board: Board) -> dict[str, Any]:
     answers = {
         "total": board.total,
         "succeeded": board.succeeded,
-        "failed": board.failed,
+        "failed": board.failures_of_asking,
+        "not_asked": board.unasked,
         "cancelled": board.cancelled,
     }
     return {"answers": answers, "cost_usd": _money(board.cost)}
+
+
+def _stop(event: Event) -> dict[str, Any] | None:
+    """The budget that stopped it, as the API tells it."""
+    stop = event.data.get("budget_stop")
+    if not stop:
+        return None
+    told = {name: stop[name] for name in ("project", "limit", "amount", "month", "starts_anew")}
+    return {**told, "reason": str(sentence_of(stop))}
 
 
 def _engine(lane: Lane) -> dict[str, Any]:
@@ -96,6 +108,7 @@ def _engine(lane: Lane) -> dict[str, Any]:
         "total": lane.total,
         "succeeded": lane.succeeded,
         "failed": lane.failed,
+        "not_asked": lane.unasked,
         "visibility": _estimate(lane.visibility),
     }
 

@@ -60,7 +60,7 @@ class LaneGauge:
     limits: `told` by headers, `refused`, `low` where headers showed little left, `raised` while a limit that rose is
     climbed to. `day_left` is None where the day has no budget. `breaker` is `closed`, `open` or `half-open`; `until`
     ends its pause, the one that a refusal asked for, or the day whose budget is spent: `shut` where the breaker (or its
-    probe) holds everything back, `day_spent` where the day does."""
+    probe) holds everything back, `day_spent` where the day does. `day_ends` where the day has a budget."""
 
     set: Limits
     requests_limit: int
@@ -80,6 +80,7 @@ class LaneGauge:
     why: tuple[str, ...] = ()
     day_requests: int = 0
     day_tokens: int = 0
+    day_ends: datetime | None = None
 
     @property
     def requests_now(self) -> int:
@@ -154,7 +155,8 @@ def gauge(now: float, limits: Limits, kept: Kept) -> LaneGauge:
     spent = (limits.day_requests and day_requests >= limits.day_requests) or (
         limits.day_tokens and day_tokens >= limits.day_tokens
     )
-    until = max(was["blocked_until"] or 0.0, open_until, probe_until, (day + 1) * DAY - offset if spent else 0.0)
+    day_ends = (day + 1) * DAY - offset
+    until = max(was["blocked_until"] or 0.0, open_until, probe_until, day_ends if spent else 0.0)
     told = any(_lower(ours, was[name]) != ours for name, ours in _told(limits))
     return LaneGauge(
         set=limits,
@@ -165,7 +167,7 @@ def gauge(now: float, limits: Limits, kept: Kept) -> LaneGauge:
         pace=pace,
         breaker=_breaker(now, open_until),
         failures=int(failures),
-        until=datetime.fromtimestamp(until / 1000, tz=UTC) if until > now else None,
+        until=_moment(until) if until > now else None,
         shut=max(open_until, probe_until) > now,
         day_spent=bool(spent),
         sent=_lately(now, kept.sent, b"r"),
@@ -175,7 +177,12 @@ def gauge(now: float, limits: Limits, kept: Kept) -> LaneGauge:
         why=("told",) * told + ((words["why"],) if words["why"] and pace < 1 else ()),
         day_requests=int(day_requests),
         day_tokens=int(day_tokens),
+        day_ends=_moment(day_ends) if limits.day_requests or limits.day_tokens else None,
     )
+
+
+def _moment(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
 
 
 def _told(limits: Limits) -> tuple[tuple[str, int], ...]:

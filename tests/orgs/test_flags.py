@@ -93,6 +93,18 @@ def test_an_unreachable_cache_breaks_no_page(org: Organization, flag: Flag, sett
     assert enabled(org, LIVE_NOTIFICATIONS)
 
 
+def test_a_change_is_kept_and_said_to_be_while_the_cache_is_away(
+    client_of: Callable[[User], Client], operator: User, org: Organization, settings: Any, transactional_db: None
+) -> None:
+    client = client_of(operator)
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": DOWN}}
+    given = {"name": LIVE_NOTIFICATIONS, "everyone": "unknown", "organizations": "acme", "users": "", "note": ""}
+    assert client.post("/operators/orgs/flag/add/", given).status_code == 302
+    assert Flag.objects.get().organizations.get() == org
+    assert client.post(f"/operators/orgs/flag/{Flag.objects.get().pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Flag.objects.exists()
+
+
 def bell(org: Organization) -> str:
     return render_to_string("orgs/_bell.html", {"org": org, "feature": flags.Features(org), "unread": 0})
 

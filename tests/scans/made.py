@@ -9,6 +9,15 @@ from prompts.models import Brand, Project, Prompt
 from scans.models import Answer, Citation, Mention, Scan
 
 ENGINE = "openai:gpt-5-mini/web_search"
+# What a scan keeps of the budget that stopped it.
+STOP = {
+    "project": None,
+    "project_name": "",
+    "limit": "answers",
+    "amount": "2",
+    "month": "2026-11-01",
+    "starts_anew": "2026-12-01",
+}
 
 
 def make_scan(project: Project, *, status: str = "done", total: int = 1, **fields: Any) -> Scan:

@@ -151,6 +151,22 @@ def test_money_is_not_overspent_when_no_answer_costs_more_than_it_may(
     assert money == sum(call.cost or 0 for call in calls(project))
 
 
+def test_a_budget_of_money_that_stopped_a_scan_says_so_though_a_rest_is_left(
+    org: Organization, project: Project, paid: Running, admin: User, client_of: Callable[[User], Client]
+) -> None:
+    add_prompts(project, 5)
+    limit(org, project, money=Decimal("0.06"))
+    started(project, engines=ENGINES[:1])
+    run()
+    assert 0 < spent(org, project)[1] < Decimal("0.06")
+    page, own = client_of(admin), "/o/acme/p/lumenboard/budget/"
+    stopped = "This budget stopped a scan"
+    assert stopped in page.get(own).content.decode()
+    assert "Nearly used up" in page.get("/o/acme/budgets/").content.decode()
+    limit(org, project, money=Decimal("10"))
+    assert stopped not in page.get(own).content.decode()
+
+
 def test_simulated_calls_take_answers_of_a_budget_and_no_money(
     org: Organization, project: Project, simulator: Running
 ) -> None:
@@ -183,6 +199,19 @@ def test_the_page_says_which_budget_stopped_it_and_resumes_it(
     run()
     assert statuses(scan) == {"succeeded": 4, "failed": 1}
     assert reread(scan).status == "partial"
+
+
+def test_what_a_budget_stopped_is_nowhere_called_failed(
+    org: Organization, project: Project, simulator: Running, admin: User, client_of: Callable[[User], Client]
+) -> None:
+    add_prompts(project, 5)
+    limit(org, project, answers=2)
+    started(project)
+    run()
+    listed = client_of(admin).get("/o/acme/p/lumenboard/scans/").content.decode()
+    assert "2 of 5, 3 not asked</bdi>" in listed
+    assert "3 failed" not in listed
+    assert "none failed" in client_of(admin).get("/o/acme/p/lumenboard/").content.decode()
 
 
 def test_the_api_says_which_budget_stopped_a_scan_and_resumes_it(

@@ -145,6 +145,34 @@ def test_the_time_without_redis_is_that_of_what_was_set(
         assert 600 <= forecast_of(project, [known], asked=600).seconds.likely < 700
 
 
+def test_the_time_counts_how_few_calls_a_lane_and_an_organization_may_have_under_way(
+    org: Organization, project: Project, settings: Any
+) -> None:
+    """An answer takes 8 s. A lane begins with 20 calls, and as many more in every round as were answered."""
+
+    def likely(asked: int) -> float:
+        with org_scope(org):
+            return forecast_of(project, [choice(CHEAP)], asked=asked).seconds.likely
+
+    assert [likely(asked) for asked in (1, 20, 60, 140)] == pytest.approx([8, 8, 16, 24], abs=0.5)
+    settings.SCAN_ORG_CONCURRENCY = 10
+    assert likely(100) == pytest.approx(8 * 10, abs=8)
+    settings.SCAN_ORG_CONCURRENCY = 500
+    settings.LLM_CONCURRENCY = {"simulated": 4}
+    assert likely(100) == pytest.approx(8 * 25, abs=8)
+
+
+def test_the_time_counts_the_days_that_a_days_budget_takes(org: Organization, project: Project, settings: Any) -> None:
+    def days(asked: int) -> int:
+        with org_scope(org):
+            return round(forecast_of(project, [choice(CHEAP)], asked=asked).seconds.likely / 86_400)
+
+    settings.LLM_REQUESTS_PER_DAY = {"simulated": 250}
+    assert [days(asked) for asked in (250, 251, 500, 501, 1_000)] == [0, 1, 1, 2, 3]
+    settings.LLM_REQUESTS_PER_DAY, settings.LLM_TOKENS_PER_DAY = {}, {"simulated": 110_000}
+    assert [days(asked) for asked in (10, 150)] == [0, 1]
+
+
 def test_the_page_and_the_api_say_it(
     org: Organization,
     project: Project,

@@ -43,6 +43,7 @@ HOSTILE = {
     "ampersands": ("Acme", " &"),
     "line ends": ("Acme", " \n"),
     "at signs": ("Acme", "@a.b"),
+    "hosts in hosts": ("Acme", ".a.b"),
 }
 EACH = pytest.mark.parametrize(("start", "again"), HOSTILE.values(), ids=HOSTILE)
 pytestmark = pytest.mark.timeout(20)

@@ -12,7 +12,7 @@ from orgs.topics import Channel, choose, topics
 from prompts.models import Brand, Project, Prompt
 from scans.ending import finish_scans
 from scans.models import Scan
-from tests.scans.made import make_answer, make_scan
+from tests.scans.made import STOP, make_answer, make_scan
 
 
 @pytest.fixture
@@ -49,6 +49,20 @@ def test_it_says_what_came_in_and_what_failed_and_why(owner: User, scan: Scan) -
     assert f"/o/acme/p/lumenboard/scans/{scan.pk}/" in text
     assert "&lt;b&gt;No answer&lt;/b&gt;" in letter().html
     assert "<b>No" not in letter().html
+
+
+def test_it_says_which_budget_stopped_the_scan_and_calls_nothing_failed_that_was_not_asked(
+    owner: User, scan: Scan, prompt: Prompt
+) -> None:
+    for _ in range(3):
+        make_answer(scan, prompt, status="failed", error_kind="budget")
+    with org_scope(scan.org_id):
+        Scan.objects.for_org(scan.org_id).filter(pk=scan.pk).update(budget_stop=STOP)
+    ended(scan)
+    for body in (letter().text, letter().html):
+        assert "The organization&#x27;s budget of 2 answers" in body or "The organization's budget of 2 answers" in body
+        assert "Resumed, it asks only what is missing." in body
+        assert "1 more failed for other reasons." in body
 
 
 def test_it_says_visibility_with_its_interval_and_the_scan_before(
@@ -89,11 +103,11 @@ def test_everybody_reads_it_in_their_own_way(owner: User, viewer: User, scan: Sc
     assert "State:" not in by_reader[owner.email]
 
 
-def test_a_whole_scan_is_mailed_to_who_asked_for_it(
+def test_a_whole_scan_is_mailed_to_all_who_want_it(
     org: Organization, owner: User, viewer: User, project: Project, prompt: Prompt, own_brand: Brand
 ) -> None:
     with org_scope(org):
-        choose(org.pk, viewer.pk, topics()["scan.finished"], Channel.EMAIL, enabled=True)
+        choose(org.pk, owner.pk, topics()["scan.finished"], Channel.EMAIL, enabled=False)
     scan = make_scan(project, status="running")
     make_answer(scan, prompt, names=(own_brand,))
     ended(scan)

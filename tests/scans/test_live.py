@@ -1,12 +1,15 @@
 """How long a running scan still takes: by what its engines answered lately, and nothing where that tells nothing."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis as redis_client
 from django.utils import timezone
 
 from orgs.scoping import org_scope
+from prompts.llm.lanes import keys
 from prompts.models import Project
 from scans.launch import retry_failed
 from scans.live import Board, board_of
@@ -100,6 +103,18 @@ def test_nothing_is_said_of_the_time_while_nothing_can_be_asked(scan: Scan, sett
     end(scan, 5)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert board(scan).remaining is None
+
+
+def test_a_rest_that_the_provider_asked_for_comes_on_top(scan: Scan, redis: redis_client.Redis) -> None:
+    move_back(scan, MINUTE)
+    end(scan, 5)
+    before = board(scan).remaining
+    limiter, *_ = keys(answers_of(scan)[0].lane)
+    redis.hset(limiter, "blocked_until", str((time.time() + 3_600) * 1_000))
+    found = board(scan)
+    assert [lane.pause.kind for lane in found.paused if lane.pause] == ["rate_limited"]
+    assert before is not None
+    assert found.remaining == pytest.approx(3_600 + before, abs=30)
 
 
 def test_an_ended_scan_takes_no_longer(scan: Scan) -> None:

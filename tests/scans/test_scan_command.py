@@ -12,6 +12,7 @@ from django.db import connection
 
 from orgs.models import Organization
 from orgs.scoping import org_scope
+from prompts import budgets
 from prompts.llm.simulator.server import Running
 from prompts.models import Brand, Project
 from scans.launch import cancel_scan
@@ -85,6 +86,15 @@ def test_some_failures_end_with_1(ready: Project, simulator: Running) -> None:
     assert (code, err.count("\n")) == (1, 1)
     assert "1 of 2 answers failed" in err
     assert "1/2" in out
+
+
+def test_what_a_budget_stopped_ends_with_1_and_says_so(ready: Project) -> None:
+    with org_scope(ready.org_id):
+        budgets.save_budget(ready.org, project=None, money=None, answers=1, actor=None)
+    with worker():
+        code, _, err = scan(ready.slug, "--wait")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "1 of 2 answers were not asked. The organization's budget of 1 answers a month is used up" in err
 
 
 def test_nothing_but_failures_ends_with_2(ready: Project, simulator: Running) -> None:

@@ -1,10 +1,12 @@
 """The page of a project's schedule."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from orgs.models import Organization
@@ -44,6 +46,17 @@ def test_a_schedule_is_set_and_shows_what_comes_next(client: Client, org: Organi
     assert (len(outlook.slots), outlook.answers, outlook.scans in (29, 30, 31)) == (5, 1, True)
     assert outlook.month_answers == outlook.scans
     assert "Next scans" in page.content.decode()
+
+
+def test_a_scan_whose_time_has_come_and_that_has_not_started_is_the_next(client: Client, org: Organization) -> None:
+    client.post(reverse("schedule", args=URL), FORM)
+    before = client.get(reverse("schedule", args=URL)).context["outlook"]
+    soon = timezone.now() + timedelta(minutes=7)
+    with org_scope(org):
+        Schedule.objects.for_org(org).update(next_slot_at=soon - timedelta(minutes=9), next_start_at=soon)
+    outlook = client.get(reverse("schedule", args=URL)).context["outlook"]
+    assert outlook.slots == [soon, *before.slots[:-1]]
+    assert outlook.scans == before.scans + 1
 
 
 def test_a_first_schedule_is_offered_at_two_at_night(client: Client) -> None:
@@ -97,8 +110,10 @@ def test_a_cron_expression_is_kept_as_it_was_given(client: Client, org: Organiza
     schedule = saved(org)
     assert schedule is not None
     assert schedule.timetable.expression == "15 6 * * 1-5"
-    form = client.get(reverse("schedule", args=URL)).context["form"]
-    assert form["cron"].value() == "15 6 * * 1-5"
+    page = client.get(reverse("schedule", args=URL))
+    assert page.context["form"]["cron"].value() == "15 6 * * 1-5"
+    label = page.content.decode().partition("Cron expression")[2].partition("</label>")[0]
+    assert label.strip() == ""  # shown to whom it is asked of only, it is not optional
 
 
 def test_the_form_says_how_far_scans_can_be_spread(client: Client, org: Organization) -> None:

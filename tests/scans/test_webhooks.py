@@ -17,7 +17,7 @@ from scans import schedule
 from scans.ending import finish_scans
 from scans.launch import cancel_scan
 from scans.models import Scan
-from tests.scans.made import ENGINE, make_answer, make_scan
+from tests.scans.made import ENGINE, STOP, make_answer, make_scan
 from tests.scans.running import started
 from tests.scans.test_schedule import DAILY, due
 
@@ -60,7 +60,8 @@ def test_the_end_tells_counts_costs_failures_and_visibility(
     assert data["project"] == {"id": ended.project_id, "slug": "lumenboard", "name": "Lumenboard"}
     scan = data["scan"]
     assert (scan["status"], scan["simulated"]) == ("partial", True)
-    assert scan["answers"] == {"total": 4, "succeeded": 3, "failed": 1, "cancelled": 0}
+    assert scan["answers"] == {"total": 4, "succeeded": 3, "failed": 1, "not_asked": 0, "cancelled": 0}
+    assert scan["budget_stop"] is None
     assert scan["cost_usd"] == "0.03000001"
     assert scan["url"] == f"https://prompter.example/o/acme/p/lumenboard/scans/{ended.pk}/"
     assert [(one["kind"], one["reason"], one["answers"]) for one in scan["failures"]] == [
@@ -73,6 +74,24 @@ def test_the_end_tells_counts_costs_failures_and_visibility(
     assert (seen["hits"], seen["n"], round(seen["value"], 3)) == (1, 3, 0.333)
     assert seen["low"] <= seen["value"] <= seen["high"]
     assert (seen["previous"]["value"], seen["previous"]["n"]) == (1.0, 1)
+
+
+def test_the_end_by_a_budget_tells_which_and_what_was_not_asked(
+    org: Organization, project: Project, prompt: Prompt, own_brand: Brand
+) -> None:
+    scan = make_scan(project, status="running", total=4, budget_stop=STOP)
+    make_answer(scan, prompt)
+    make_answer(scan, prompt, status="failed", error_kind="timeout", error="No answer within 120 s")
+    for _ in range(2):
+        make_answer(scan, prompt, status="failed", error_kind="budget")
+    finish_scans(org.pk, [scan.pk])
+    data = told(org, "scan.finished")["data"]["scan"]
+    assert data["answers"] == {"total": 4, "succeeded": 1, "failed": 1, "not_asked": 2, "cancelled": 0}
+    assert [(one["failed"], one["not_asked"]) for one in data["engines"]] == [(1, 2)]
+    assert sum(one["answers"] for one in data["failures"]) == 1
+    assert data["budget_stop"]["limit"] == "answers"
+    assert data["budget_stop"]["starts_anew"] == "2026-12-01"
+    assert "budget of 2 answers a month is used up" in data["budget_stop"]["reason"]
 
 
 def test_it_is_queued_with_the_end_and_the_same_for_every_endpoint(

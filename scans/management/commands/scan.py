@@ -204,4 +204,6 @@ def _verdict(scan: Scan) -> int:
 def _last_line(scan: Scan, board: Board) -> str:
     if scan.status == Scan.Status.CANCELLED:
         return f"Scan {scan.pk} was cancelled."
+    if board.stop:
+        return f"Scan {scan.pk} stopped, {board.unasked} of {board.total} answers were not asked. {board.stop}"
     return f"Scan {scan.pk}: {board.failed} of {board.total} answers failed."
