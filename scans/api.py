@@ -95,6 +95,7 @@ class ForecastSerializer(serializers.Serializer[Any]):
     seconds = RangeSerializer(help_text="At the limits of now, if nothing else is asked meanwhile.")
     unpriced = serializers.ListField(child=serializers.CharField(), help_text="Engines whose price nobody knows.")
     simulated = serializers.BooleanField()
+    budget = serializers.CharField(help_text="What this month's budgets do not hold of it; empty where it fits.")
 
 
 class RetrySerializer(serializers.Serializer[Any]):

@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import Case, QuerySet, When
 from django.utils import timezone
 
+from orgs.telling import NOTHING, Sentence
 from prompts import traffic
 from prompts.credentials import EngineChoice
 from prompts.estimates import answer_cost
@@ -77,7 +78,8 @@ class Part:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """`cost` (USD) is of the engines whose price is known; `unpriced` are the others. `n` own answers stand behind it.
-    `seconds` are those at the limits of now, if nothing else is asked meanwhile."""
+    `seconds` are those at the limits of now, if nothing else is asked meanwhile. `budget` says what this month's
+    budgets do not hold of it, where somebody has looked."""
 
     answers: int
     n: int
@@ -87,6 +89,7 @@ class Forecast:
     unpriced: tuple[str, ...]
     simulated: bool
     parts: tuple[Part, ...]
+    budget: Sentence = NOTHING
 
     @property
     def catalogued(self) -> int:

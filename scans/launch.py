@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
@@ -18,7 +17,7 @@ from orgs.telling import Explained, Sentence
 from prompts import budgets
 from prompts.gateway import EngineUnavailable, Lane, lane_for
 from prompts.models import Project, Prompt
-from scans import allowance, batch_jobs, holds, late, stopping
+from scans import allowance, batch_jobs, late, room, stopping
 from scans.models import Answer, Scan
 from scans.tasks import nudge
 
@@ -151,11 +150,9 @@ def _refuse_archived(org_id: int, project_id: int) -> None:
 
 
 def _refuse_used_up(project: Project, lanes: Sequence[Lane]) -> None:
-    """Where not even the cheapest answer fits. What fits partly starts, and is stopped by the budget."""
-    cheapest = min(Decimal(0) if lane.simulated else holds.most(lane.engine.key) for lane in lanes)
-    for level in budgets.levels(project.org_id, project=project):
-        if limit := level.blocking(money=cheapest):
-            raise CannotStart(budgets.refusal(level, limit=limit), code="budget")
+    if found := room.blocked(budgets.levels(project.org_id, project=project), lanes):
+        level, limit = found
+        raise CannotStart(budgets.refusal(level, limit=limit), code="budget")
 
 
 def _archived() -> CannotStart:

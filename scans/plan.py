@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from orgs.models import Organization
+from prompts import budgets
 from prompts.credentials import EngineChoice, available_engines
 from prompts.engine_names import engine_label
 from prompts.models import Brand, Project, Prompt
+from scans import room
 from scans.forecast import Forecast, forecast_of
 from scans.launch import CannotStart
 from scans.models import Scan
@@ -20,8 +22,8 @@ from scans.models import Scan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`problem` is empty where the scan can start, else a sentence with the address where it is solved; `forecast` is
-    None where it cannot, and for a scan of nothing."""
+    """`problem` is empty where the scan can start, else a sentence with the address where it is solved, or that of the
+    budget that is used up; `forecast` is None where it cannot, and for a scan of nothing."""
 
     prompts: int
     engines: int
@@ -29,6 +31,7 @@ class Plan:
     forecast: Forecast | None
     problem: str
     problem_url: str
+    budget_url: str
     running: Scan | None
 
     @property
@@ -44,25 +47,41 @@ class Step:
 
 
 def plan_of(org: Organization, project: Project, *, running: Scan | None, prompts: int | None = None) -> Plan:
-    """Three queries, and another where the number of `prompts` that would be asked is not known yet."""
+    """Five queries, and another where the number of `prompts` that would be asked is not known yet."""
     if prompts is None:
         prompts = Prompt.objects.for_org(org).filter(project=project, is_active=True, archived_at=None).count()
     known = {choice.engine.key: choice for choice in available_engines(org.pk)}
     chosen = [known[key] for key in project.engines if key in known]
     problem, address = _problem(project, prompts, chosen)
+    budget_url, forecast = "", None
+    if not problem and not running:
+        levels = budgets.levels(org.pk, project=project)
+        if found := room.blocked(levels, chosen):
+            problem, budget_url = str(budgets.refusal(found[0], limit=found[1])), _budget_url(org, found[0])
+        else:
+            forecast = forecast_of(project, chosen, asked=prompts * project.samples)
+            forecast = replace(forecast, budget=room.missing(levels, forecast))
     return Plan(
         prompts=prompts,
         engines=len(project.engines),
         samples=project.samples,
-        forecast=None if problem or running else forecast_of(project, chosen, asked=prompts * project.samples),
+        forecast=forecast,
         problem=problem,
         problem_url=reverse(address, args=[org.slug, project.slug]) if address else "",
+        budget_url=budget_url,
         running=running,
     )
 
 
+def _budget_url(org: Organization, level: budgets.Level) -> str:
+    if level.project is None:
+        return reverse("budgets", args=[org.slug])
+    return reverse("project-budget", args=[org.slug, level.project.slug])
+
+
 def forecast_for(project: Project, *, engines: Sequence[str] | None = None, samples: int | None = None) -> Forecast:
-    """What `start_scan` with these would ask and cost. Raises `CannotStart` for an engine that cannot be asked."""
+    """What `start_scan` with these would ask and cost, and what stands of it in this month's budgets. Raises
+    `CannotStart` for an engine that cannot be asked."""
     keys = list(dict.fromkeys(project.engines if engines is None else engines))
     known = {choice.engine.key: choice for choice in available_engines(project.org_id)}
     for key in keys:
@@ -72,7 +91,11 @@ def forecast_for(project: Project, *, engines: Sequence[str] | None = None, samp
             raise CannotStart(known[key].reason, code="engine_unavailable")
     prompts = Prompt.objects.for_org(project.org_id).filter(project=project, is_active=True, archived_at=None).count()
     asked = prompts * (project.samples if samples is None else samples)
-    return forecast_of(project, [known[key] for key in keys], asked=asked)
+    chosen = [known[key] for key in keys]
+    forecast, levels = forecast_of(project, chosen, asked=asked), budgets.levels(project.org_id, project=project)
+    found = room.blocked(levels, chosen)
+    short = budgets.refusal(found[0], limit=found[1]) if found else room.missing(levels, forecast)
+    return replace(forecast, budget=short)
 
 
 def setup_of(org: Organization, project: Project, *, brands: list[Brand], plan: Plan) -> list[Step]:
@@ -81,7 +104,7 @@ def setup_of(org: Organization, project: Project, *, brands: list[Brand], plan: 
     def step(done: bool, sentence: str, name: str) -> Step:
         return Step(done=done, sentence=sentence, url=reverse(name, args=[org.slug, project.slug]))
 
-    ready = bool(plan.prompts) and not plan.problem
+    ready = bool(plan.prompts) and not plan.problem_url
     return [
         step(any(brand.is_own for brand in brands), _("Add your own brand"), "brands"),
         step(any(not brand.is_own for brand in brands), _("Add the competitors to compare with"), "brands"),

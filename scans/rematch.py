@@ -19,6 +19,7 @@ from scans.models import Answer, Citation, Mention, Rematch
 
 EVENTS = ("brand.saved", "brand.removed")
 PAGE = 500  # answers in one transaction
+STEP = 50  # of them between two statements: a transaction that stands idle while it matches long texts would be ended
 BATCH = 1_000
 SETTLED = timedelta(seconds=30)  # after which no runner stores with the brands of before
 SLACK = timedelta(seconds=60)  # an answer carries the time at which its transaction began
@@ -81,7 +82,9 @@ def _rematch_page(org_id: int, project_id: int, *, after: int, since: datetime |
     if not page:
         return None
     # Read behind the lock: of two that take turns at a page, the later one has the later brands.
-    _rewrite(org_id, page, brand_set(org_id, project_id))
+    brands = brand_set(org_id, project_id)
+    for start in range(0, len(page), STEP):
+        _rewrite(org_id, page[start : start + STEP], brands)
     return page[-1].pk if len(page) == PAGE else None
 
 

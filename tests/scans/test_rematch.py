@@ -1,9 +1,11 @@
 """Brands that change after a scan: its answers are looked through again, so that unknown is never told as no."""
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -12,6 +14,7 @@ from orgs.models import Event
 from orgs.scoping import org_scope
 from prompts.models import Brand, Project, Prompt
 from scans import rematch
+from scans.mentions import MentionExtractor
 from scans.models import Answer, Citation, Mention, Rematch, Scan
 from scans.tasks import on_event, rematch_answers, sweep_rematches
 from tests.scans.made import make_answer, make_citation, make_scan
@@ -135,6 +138,31 @@ def test_pages_follow_each_other_to_the_end(
     assert not callbacks
     assert marks(project) == [(True, 0)]
     assert [name for name, _, _ in mentions(project)].count("Kite") == 3
+
+
+def test_between_two_statements_only_a_step_of_a_page_is_matched(
+    client: Client, project: Project, scan: Scan, prompt: Prompt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where nobody is named: a transaction that stands idle for too long would be ended, again and again."""
+    for _ in range(10):
+        make_answer(scan, prompt, text="Nobody.")
+    add_kite(client)
+    happened, extract = list[str](), MentionExtractor.extract
+
+    def matching(self: MentionExtractor, text: str) -> Any:
+        happened.append("match")
+        return extract(self, text)
+
+    def stating(execute: Callable[..., Any], *statement: Any) -> Any:
+        happened.append("state")
+        return execute(*statement)
+
+    monkeypatch.setattr(rematch, "STEP", 3)
+    monkeypatch.setattr(MentionExtractor, "extract", matching)
+    with connection.execute_wrapper(stating):
+        looked_again(project)
+    at_once = [len(list(some)) for what, some in groupby(happened) if what == "match"]
+    assert (sum(at_once), max(at_once)) == (14, 3)
 
 
 def test_a_page_that_somebody_else_looked_through_asks_for_no_more(
