@@ -53,8 +53,10 @@ def bench(arguments: list[str]) -> Report:
     stack.prepare()
     runs = []
     for limit in options.limits:
+        stack.forget()  # what a cut has taught the lane would hold the next run back for minutes
         runs.append(_steady(limit, options))
         if not options.no_cut:
+            stack.forget()
             runs += _cut(limit, options)
     return _report(runs, options)
 

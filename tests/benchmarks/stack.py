@@ -54,6 +54,11 @@ def prepare() -> None:
         if tables:
             cursor.execute(f"DROP TABLE {', '.join(tables)} CASCADE")
     call_command("migrate", interactive=False, verbosity=0)
+    forget()
+
+
+def forget() -> None:
+    """What lanes have learned and sent, caches, messages: as if nothing had been asked before."""
     import redis
     from django.conf import settings
 
