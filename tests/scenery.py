@@ -23,6 +23,7 @@ from tests.budgeted import limited
 from tests.crowd import closing_organization, gather
 from tests.hooked import Hooked, hook
 from tests.setups import begin_setups
+from tests.waiting import waiting_scan
 
 DAYS = (40, 130, 220)
 PATIENCE = 180
@@ -42,6 +43,7 @@ class Scenery:
     latest: Scan
     limited: Project
     stopped: Scan
+    waiting: Scan
     batched: Scan
     invitation: str
     closing_org: Organization
@@ -82,6 +84,7 @@ def build(*, simulator: str) -> Scenery:
         latest=latest,
         limited=poor,
         stopped=wait(start(poor)),
+        waiting=waiting_scan(demo.org, user),
         batched=scan_in_batches(demo.org, user),
         invitation=gather(demo.org, owner=user),
         closing_org=closing_organization(user),

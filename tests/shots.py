@@ -276,6 +276,7 @@ def _scans(scene: "Scenery") -> list[Shot]:
     from tests.scenery import answer_of
 
     project = f"/o/{scene.org.slug}/p/{scene.project.slug}/"
+    waiting = f"/o/{scene.org.slug}/p/{scene.waiting.project.slug}/"
     partial, latest = scene.partial, scene.latest
     failed, truncated = answer_of(partial, status="failed"), answer_of(partial, finish_reason="length")
     table = answer_of(latest, text__contains="| --")
@@ -288,6 +289,8 @@ def _scans(scene: "Scenery") -> list[Shot]:
         Shot(name="scan-filtered", path=f"{project}scans/{partial.pk}/?status=failed"),
         Shot(name="scan-batched", path=f"/o/{scene.org.slug}/p/{scene.batched.project.slug}/scans/{scene.batched.pk}/"),
         Shot(name="scan-cancel", path=f"{project}scans/{latest.pk}/cancel/"),
+        Shot(name="scan-waiting", path=f"{waiting}scans/{scene.waiting.pk}/"),
+        Shot(name="scans-waiting", path=f"{waiting}scans/"),
         Shot(name="answer", path=f"{project}answers/{answer_of(latest, status='succeeded').pk}/"),
         Shot(name="answer-table", path=f"{project}answers/{table.pk}/"),
         Shot(name="answer-failed", path=f"{project}answers/{failed.pk}/"),
@@ -304,6 +307,7 @@ def _money(scene: "Scenery") -> list[Shot]:
         Shot(name="budgets", path=f"{org}budgets/"),
         Shot(name="project-budget", path=f"{project}budget/"),
         Shot(name="scan-stopped", path=f"{project}scans/{scene.stopped.pk}/"),
+        Shot(name="scans-stopped", path=f"{project}scans/"),
     ]
 
 

@@ -199,6 +199,12 @@ def at(value: datetime | None, style: str = "") -> str:
 
 
 @register.filter
+def until(value: datetime) -> str:
+    """`at`, for what ends soon: the time of day tells enough of the next hours, but not of tomorrow."""
+    return at(value, "clock" if value - timezone.now() < timedelta(hours=12) else "short")
+
+
+@register.filter
 def day(value: date | None) -> str:
     """A day that belongs to no zone, in the reader's language."""
     return _DASH if value is None or _missing(value) else formats.day(value)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.utils import translation
 
 from accounts import formats
@@ -135,3 +137,18 @@ def test_a_name_keeps_its_direction_to_itself() -> None:
 @pytest.mark.parametrize("mark", [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))])
 def test_no_name_breaks_out_of_its_place(mark: str) -> None:
     assert formats.isolated(f"Lu{mark}men") == "\u2068Lumen\u2069"
+
+
+@time_machine.travel("2026-11-22T09:30:00Z", tick=False)
+@pytest.mark.parametrize(
+    ("ends", "written"),
+    [
+        ("2026-11-22T09:31:00", "09:31"),
+        ("2026-11-22T21:29:00", "21:29"),
+        ("2026-11-23T00:00:00", "23 Nov, 00:00"),
+        ("2026-11-24T09:30:00", "24 Nov, 09:30"),
+        ("2026-11-22T09:29:00", "09:29"),
+    ],
+)
+def test_what_does_not_end_within_hours_ends_on_a_day(ends: str, written: str) -> None:
+    assert ui.until(datetime.fromisoformat(ends).replace(tzinfo=UTC)) == written
