@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """Where one budget, or what would be one, stands in a month. Without a limit in money or answers that one is
-    None. `has_stopped` a scan and was not raised since: a rest of money that holds no more answer is left of it."""
+    None. `stopped` a scan and was not raised since."""
 
     project: Project | None
     month: date
@@ -35,7 +35,7 @@ class Level:
     money: Decimal = Decimal(0)
     answers_limit: int | None = None
     money_limit: Decimal | None = None
-    has_stopped: bool = False
+    stopped: bool = False
 
     @property
     def is_set(self) -> bool:
@@ -56,6 +56,11 @@ class Level:
     @property
     def is_reached(self) -> bool:
         return any(part >= limit for part, limit in self._parts())
+
+    @property
+    def has_stopped(self) -> bool:
+        """A scan, though no limit is reached: the rest of money does not hold one more answer."""
+        return self.stopped and not self.is_reached
 
     @property
     def money_share(self) -> float:
@@ -200,7 +205,7 @@ def _level(month: date, project: Project | None, budget: Budget | None, spent: S
         money=spent.money if spent else Decimal(0),
         answers_limit=budget.answers if budget else None,
         money_limit=budget.money if budget else None,
-        has_stopped=bool(budget and spent and spent.reached_at),
+        stopped=bool(budget and spent and spent.reached_at),
     )
 
 

@@ -91,9 +91,14 @@ UPDATE scans_answer SET status = 'pending', lease_token = NULL, lease_until = NU
 def most(engine: str) -> Decimal:
     """What an answer of this engine holds of a budget of money; nothing where its price is not known."""
     try:
-        return (most_cost(catalog.get(engine)) or Decimal(0)).quantize(Decimal("0.00000001"))
+        return rounded(most_cost(catalog.get(engine)) or Decimal(0))
     except catalog.UnknownEngine:
         return Decimal(0)
+
+
+def rounded(money: Decimal) -> Decimal:
+    """As far as money is stored."""
+    return money.quantize(Decimal("0.00000001"))
 
 
 def measure(claimed: Sequence[Hold]) -> Verdict:

@@ -47,7 +47,8 @@ class Step:
 
 
 def plan_of(org: Organization, project: Project, *, running: Scan | None, prompts: int | None = None) -> Plan:
-    """Five queries, and another where the number of `prompts` that would be asked is not known yet."""
+    """Five queries, two more where there is a budget, and another where it is not known yet how many `prompts` would be
+    asked."""
     if prompts is None:
         prompts = Prompt.objects.for_org(org).filter(project=project, is_active=True, archived_at=None).count()
     known = {choice.engine.key: choice for choice in available_engines(org.pk)}
@@ -60,7 +61,7 @@ def plan_of(org: Organization, project: Project, *, running: Scan | None, prompt
             problem, budget_url = str(budgets.refusal(found[0], limit=found[1])), _budget_url(org, found[0])
         else:
             forecast = forecast_of(project, chosen, asked=prompts * project.samples)
-            forecast = replace(forecast, budget=room.missing(levels, forecast))
+            forecast = replace(forecast, budget=room.missing(project, levels, forecast))
     return Plan(
         prompts=prompts,
         engines=len(project.engines),
@@ -94,7 +95,7 @@ def forecast_for(project: Project, *, engines: Sequence[str] | None = None, samp
     chosen = [known[key] for key in keys]
     forecast, levels = forecast_of(project, chosen, asked=asked), budgets.levels(project.org_id, project=project)
     found = room.blocked(levels, chosen)
-    short = budgets.refusal(found[0], limit=found[1]) if found else room.missing(levels, forecast)
+    short = budgets.refusal(found[0], limit=found[1]) if found else room.missing(project, levels, forecast)
     return replace(forecast, budget=short)
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from billing.meter import month_of
 from orgs.models import Event, Organization
 from orgs.scoping import org_scope
 from prompts import costs, ledger
@@ -84,6 +85,17 @@ def test_the_list_says_which_projects_budgets_are_used_up(page: Client, org: Org
         call(org, project=project)
         body = page.get(BUDGETS).content.decode()
         assert body.count(state) == 1, state
+
+
+def test_a_limit_of_answers_that_stopped_a_scan_does_not_use_up_the_money_beside_it(
+    page: Client, org: Organization, project: Project
+) -> None:
+    page.post(BUDGETS, {"money": "100", "answers": "2"})
+    with org_scope(org):
+        rows = Spending(org=org, month=month_of(), answers=2, money=Decimal(5), reached_at=timezone.now())
+        rows.save(force_insert=True)
+    body = page.get(BUDGETS).content.decode()
+    assert (body.count("Used up</span>"), body.count("Nearly used up</span>")) == (1, 0)
 
 
 def test_members_and_viewers_see_neither_budgets_nor_costs(

@@ -2,25 +2,31 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from billing.meter import month_of
 from orgs.models import Organization
 from orgs.scoping import org_scope
-from prompts import budgets
+from prompts import budgets, library
 from prompts.credentials import EngineChoice, save_key
+from prompts.estimates import answer_cost
 from prompts.llm import catalog
 from prompts.models import Project, Prompt, Spending
 from scans import holds, room
 from scans.forecast import forecast_of
+from scans.launch import cancel_scan, start_scan
+from scans.models import Answer, Scan
 from scans.plan import plan_of, setup_of
 from tests.cast import make_prompt
 from tests.scans.made import ENGINE
 from tests.screens import ClientOf
 
+LIKELY = answer_cost(catalog.get(ENGINE)) or Decimal(0)
 SCANS = reverse("scans", args=["acme", "lumenboard"])
 
 
@@ -44,11 +50,20 @@ def spend(org: Organization, project: Project | None = None, *, answers: int = 0
         row.save(force_insert=True)
 
 
+def leave(org: Organization, money: Decimal, *, answers: int | None = None) -> None:
+    """So much of ten dollars."""
+    limit(org, money=Decimal(10), answers=answers)
+    with org_scope(org):
+        Spending.objects.for_org(org).update_or_create(
+            org=org, project=None, month=month_of(), defaults={"money": Decimal(10) - money}
+        )
+
+
 def short(project: Project, *, simulated: bool, asked: int = 10) -> str:
     choice = EngineChoice(engine=catalog.get(ENGINE), available=True, simulated=simulated)
     with org_scope(project.org_id):
         levels = budgets.levels(project.org_id, project=project)
-        return str(room.missing(levels, forecast_of(project, [choice], asked=asked)))
+        return str(room.missing(project, levels, forecast_of(project, [choice], asked=asked)))
 
 
 def test_what_fits_to_the_last_answer_is_not_spoken_of(org: Organization, ten: Project) -> None:
@@ -69,13 +84,79 @@ def test_the_tightest_budget_is_told(org: Organization, ten: Project, whole: int
 
 
 def test_money_counts_for_what_is_billed_and_is_not_told(org: Organization, ten: Project) -> None:
-    likely = holds.most(ENGINE)
     limit(org, ten, money=Decimal("500"))
-    spend(org, ten, money=str(Decimal("500") - likely))
+    spend(org, ten, money=str(Decimal("500") - holds.most(ENGINE)))
     said = short(ten, simulated=False, asked=50)
-    assert "What is left of the project's budget is less than this is likely to cost" in said
+    assert "What is left of the project's budget probably does not hold all of these answers" in said
     assert not any(letter.isdigit() for letter in said)
     assert short(ten, simulated=True, asked=50) == ""
+
+
+def test_money_is_left_for_what_the_last_answer_is_measured_by(org: Organization, ten: Project) -> None:
+    likely, most = LIKELY, holds.most(ENGINE)
+    assert most > 2 * likely
+    leave(org, 9 * likely + most)
+    assert short(ten, simulated=False) == ""
+    leave(org, 9 * likely + most - Decimal("0.0001"))
+    assert "What is left of the organization's budget" in short(ten, simulated=False)
+
+
+def test_of_answers_and_money_the_one_that_ends_first_is_told(org: Organization, ten: Project) -> None:
+    leave(org, 4 * LIKELY, answers=9)
+    assert "What is left of the organization's budget" in short(ten, simulated=False)
+    leave(org, 9 * LIKELY, answers=2)
+    assert "room for 2 of these 10 answers" in short(ten, simulated=False)
+
+
+def test_what_runs_already_takes_its_room(org: Organization, ten: Project, admin: User) -> None:
+    limit(org, answers=12)
+    limit(org, ten, answers=16)
+    with org_scope(org):
+        other = library.create_project(org, library.ProjectFields(name="Beside"), actor=admin)
+        scan = start_scan(ten, source=Scan.Source.BROWSER)
+    said = (
+        "Beside what is being asked already, the organization's budget has room for 2 of these 10 answers this month."
+    )
+    assert said in short(other, simulated=True)
+    assert said in short(ten, simulated=True)  # of its own there are 6
+    with org_scope(org):
+        cancel_scan(scan, actor=None)
+    assert short(other, simulated=True) == ""
+
+
+def test_what_runs_in_another_project_takes_nothing_of_a_projects_own(
+    org: Organization, ten: Project, admin: User
+) -> None:
+    with org_scope(org):
+        other = library.create_project(org, library.ProjectFields(name="Beside"), actor=admin)
+        start_scan(ten, source=Scan.Source.BROWSER)
+    limit(org, other, answers=10)
+    assert short(other, simulated=True) == ""
+    limit(org, ten, answers=10)
+    assert "Beside what is being asked already, the project's budget has room for 0 of" in short(ten, simulated=True)
+
+
+def test_what_runs_and_is_billed_takes_money(org: Organization, ten: Project) -> None:
+    leave(org, 14 * LIKELY + holds.most(ENGINE))
+    with org_scope(org):
+        start_scan(ten, source=Scan.Source.BROWSER)
+    assert short(ten, simulated=False, asked=15) == ""  # nobody is billed for the ten that run
+    with org_scope(org):
+        Answer.objects.for_org(org).update(simulated=False)
+    assert "Beside what is being asked already, what is left of the org" in short(ten, simulated=False, asked=6)
+    assert short(ten, simulated=False, asked=5) == ""
+
+
+def test_a_cancelled_answer_under_way_keeps_its_room(org: Organization, ten: Project) -> None:
+    limit(org, answers=10)
+    with org_scope(org):
+        scan = start_scan(ten, source=Scan.Source.BROWSER)
+        asked = Answer.objects.for_org(org).earliest("pk")
+        Answer.objects.for_org(org).filter(pk=asked.pk).update(
+            status="claimed", lease_token=uuid4(), lease_until=timezone.now(), held_month=month_of(), held_cost=0
+        )
+        cancel_scan(scan, actor=None)
+    assert "has room for 9 of these 10 answers" in short(ten, simulated=True)
 
 
 def test_a_budget_that_is_used_up_stands_where_a_scan_would_be_started(

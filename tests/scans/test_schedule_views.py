@@ -55,7 +55,7 @@ def test_a_scan_whose_time_has_come_and_that_has_not_started_is_the_next(client:
     with org_scope(org):
         Schedule.objects.for_org(org).update(next_slot_at=soon - timedelta(minutes=9), next_start_at=soon)
     outlook = client.get(reverse("schedule", args=URL)).context["outlook"]
-    assert outlook.slots == [soon, *before.slots[:-1]]
+    assert outlook.slots == sorted([soon, *before.slots])[:5]
     assert outlook.scans == before.scans + 1
 
 
