@@ -12,6 +12,7 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from prompts.budgets import sentence_of
+from prompts.engine_names import full_name
 from scans.economy import Standing, standing_of
 from scans.models import Answer, Scan
 from scans.overview import engine_name
@@ -49,6 +50,10 @@ class Lane:
     visibility: Estimate | None = None
     pause: Pause | None = None
     pace: float | None = None
+
+    @property
+    def full_name(self) -> str:
+        return full_name(self.label, self.surface_label)
 
     @property
     def remaining(self) -> float | None:

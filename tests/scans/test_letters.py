@@ -45,6 +45,7 @@ def test_it_says_what_came_in_and_what_failed_and_why(owner: User, scan: Scan) -
     assert text.count("1 answer:") == 5
     assert "1 more failed for other reasons." in text
     assert "State: Partly done" in text
+    assert "GPT-5 mini with web search: 3 of 9 answered" in text
     assert "Cost: $0.03" in text
     assert f"/o/acme/p/lumenboard/scans/{scan.pk}/" in text
     assert "&lt;b&gt;No answer&lt;/b&gt;" in letter().html
