@@ -44,11 +44,12 @@ class UnderWay:
     money: Decimal
 
 
-# Where a scan is still open, and what of a cancelled one may still come in.
+# Of scans that are open, and what of a cancelled one may still come in. A call under way and a batch count in the month
+# in which they were begun; what waits to be asked, asked before or not, counts in this one.
 _UNDER_WAY = f"""
 SELECT project_id, engine, simulated, count(*), 0 FROM scans_answer
 WHERE scan_id = ANY(%(scans)s) AND status = ANY(%(open)s) AND org_id = ANY(%(orgs)s)
-  AND (held_month IS NULL OR held_month = %(month)s)
+  AND (held_month IS NULL OR held_month = %(month)s OR (status = 'pending' AND batch_job_id IS NULL))
 GROUP BY project_id, engine, simulated
 UNION ALL
 SELECT project_id, '', true, count(*), sum(held_cost) FROM ({late.HELD}) late GROUP BY project_id

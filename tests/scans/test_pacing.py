@@ -18,6 +18,7 @@ from prompts.models import Brand, Project
 from prompts.traffic import reset_lane
 from scans import claims
 from scans.asking import outcome_of
+from scans.flights import Flights
 from scans.lanes import Lanes
 from scans.models import Scan
 from scans.pauses import pauses_of
@@ -72,18 +73,27 @@ def test_redis_that_loses_its_data_twice_grants_nothing_anew(
     assert (moments[-1] - moments[0]).total_seconds() > 3.4
 
 
-def test_a_provider_that_refuses_grounds_what_waits_for_its_slot(scan: Scan, simulator: Running) -> None:
-    simulator.fault("429", times=1, retry_after=20)
-    held = claims.claim(fair(claims.due_lanes(limit=9), room=9, flying={}))
+def held_of(scan: Scan, *, want: int) -> tuple[list[claims.Claimed], gateway.Lane]:
     lane = Lanes().of(scan.org_id, GOOGLE)
     assert isinstance(lane, gateway.Lane)
+    return claims.claim(fair(claims.due_lanes(limit=want), room=want, flying={})), lane
+
+
+async def send_first(flights: Flights, held: list[claims.Claimed], lane: gateway.Lane) -> None:
+    """All of them are granted their slots: the first goes out now, the others would in ten minutes."""
+    got = await gateway.grant(lane, want=len(held))
+    now = time.monotonic()
+    for number, (one, ticket) in enumerate(zip(held, got.tickets, strict=True)):
+        flights.take_off(one, lane, at=now + 600 * (number > 0), ticket=ticket)
+
+
+def test_a_provider_that_refuses_grounds_what_waits_for_its_slot(scan: Scan, simulator: Running) -> None:
+    simulator.fault("429", times=1, retry_after=20)
+    held, lane = held_of(scan, want=9)
 
     async def fly() -> None:
         async with aloft() as flights:
-            got = await gateway.grant(lane, want=9)
-            now = time.monotonic()
-            for number, (one, ticket) in enumerate(zip(held, got.tickets, strict=True)):
-                flights.take_off(one, lane, at=now + 600 * (number > 0), ticket=ticket)
+            await send_first(flights, held, lane)
             await flights.stored()
 
     asyncio.run(fly())
@@ -105,16 +115,11 @@ def test_a_refusal_that_is_cut_short_while_it_grounds_the_others_is_in_the_ledge
     monkeypatch.setattr("scans.flights.GRACE", 0.1)
     monkeypatch.setattr("scans.flights.claims.give_back", slowly)
     simulator.fault("429", times=1, retry_after=20)
-    held = claims.claim(fair(claims.due_lanes(limit=2), room=2, flying={}))
-    lane = Lanes().of(scan.org_id, GOOGLE)
-    assert isinstance(lane, gateway.Lane)
+    held, lane = held_of(scan, want=2)
 
     async def fly() -> None:
         async with aloft() as flights:
-            got = await gateway.grant(lane, want=2)
-            now = time.monotonic()
-            for at, one, ticket in zip((now, now + 600), held, got.tickets, strict=True):
-                flights.take_off(one, lane, at=at, ticket=ticket)
+            await send_first(flights, held, lane)
             assert await asyncio.to_thread(grounding.wait, 30)
             await flights.land(lambda: True)
 
@@ -217,9 +222,7 @@ def test_a_call_without_an_answer_is_booked_once_while_redis_hangs(
     monkeypatch.setattr("scans.asking.CALL_SECONDS", 1.0)
     monkeypatch.setattr("scans.asking._GRACE", 0.5)
     monkeypatch.setattr("prompts.accounting._LONGEST_WAIT", 0.5)  # as long as the grace, as ever
-    [claimed] = claims.claim(fair(claims.due_lanes(limit=1), room=1, flying={}))
-    lane = Lanes().of(scan.org_id, GOOGLE)
-    assert isinstance(lane, gateway.Lane)
+    [claimed], lane = held_of(scan, want=1)
     simulator.fault("hang")
 
     async def ask() -> Outcome:

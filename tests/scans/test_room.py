@@ -1,5 +1,6 @@
 """Before a scan starts, on the page and over the API, stands what this month's budgets do not hold of it."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -157,6 +158,21 @@ def test_a_cancelled_answer_under_way_keeps_its_room(org: Organization, ten: Pro
         )
         cancel_scan(scan, actor=None)
     assert "has room for 9 of these 10 answers" in short(ten, simulated=True)
+
+
+def test_what_was_asked_last_month_counts_there_unless_it_has_to_be_asked_again(
+    org: Organization, ten: Project
+) -> None:
+    limit(org, answers=15)
+    before = month_of(month_of() - timedelta(days=1))
+    with org_scope(org):
+        start_scan(ten, source=Scan.Source.BROWSER)
+        rows = Answer.objects.for_org(org).order_by("pk")
+        waiting = list(rows.values_list("pk", flat=True)[:4])
+        rows.update(status="claimed", lease_token=uuid4(), lease_until=timezone.now(), held_month=before, held_cost=0)
+        assert short(ten, simulated=True, asked=15) == ""
+        rows.filter(pk__in=waiting).update(status="pending", lease_token=None, lease_until=None)
+    assert "room for 11 of these 15 answers" in short(ten, simulated=True, asked=15)
 
 
 def test_a_budget_that_is_used_up_stands_where_a_scan_would_be_started(
