@@ -3,7 +3,6 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
-SUITE := $(RUN) -m pytest -q -n 3 --dist worksteal
 B ?=
 ARGS ?=
 export PORT SIMULATOR_PORT
@@ -11,7 +10,7 @@ export PORT SIMULATOR_PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint format types guards bench screenshots messages stop clean install chromium lock
+.PHONY: help demo test lint format types guards bench screenshots messages stop clean install chromium lock
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +22,7 @@ demo: install ## Start everything, run a first scan, serve until Ctrl-C (PORT=80
 	@$(RUN) manage.py demo
 
 test: install chromium html-checker ## The whole suite, browser journeys included (ARGS='-k word')
-	@$(SUITE) --durations=25 $(ARGS)
-
-coverage: install chromium html-checker ## The whole suite once more, and that it runs through at least 90 % of the code
-	@$(SUITE) --cov --cov-report=term --cov-fail-under=90
+	@$(RUN) -m pytest -q -n 3 --dist worksteal --cov --cov-report=term --cov-fail-under=90 --durations=25 $(ARGS)
 
 lint: install ## Format and lint of Python and templates, layers
 	@$(BIN)/ruff check .
